@@ -1,0 +1,97 @@
+"""Sequences to packed batches by token budget, for training and encoding alike.
+
+A batch holds its sequences longest first and lies time-major without padding: see
+`skelmo.nn.recurrence`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class PackedBatch(NamedTuple):
+    """One packed batch of B sequences, n rows and T time steps."""
+
+    positions: NDArray[np.int64]  # (n,), where each row lies in the flat token array
+    batch_sizes: list[int]  # (T,), rows alive at each time step
+    sequences: NDArray[np.int64]  # (B,), longest first
+
+    @property
+    def rows(self) -> NDArray[np.int64]:
+        """Sequence, as an index into `sequences`, of each packed row."""
+        starts = np.cumsum(self.batch_sizes) - self.batch_sizes
+        return np.arange(len(self.positions)) - np.repeat(starts, self.batch_sizes)
+
+    @property
+    def following(self) -> NDArray[np.int64]:
+        """Rows from which the forward direction predicts, and what they predict.
+
+        Returns
+        -------
+        pairs : ndarray of shape (2, n - B)
+            ``pairs[0]`` are rows, ``pairs[1]`` the rows of the same sequences one time
+            step later. The backward direction predicts the other way round.
+        """
+        later = np.arange(self.batch_sizes[0], len(self.positions))
+        earlier = later - np.repeat(self.batch_sizes[:-1], self.batch_sizes[1:])
+        return np.stack([earlier, later])
+
+
+def sort_by_length(
+    sequences: NDArray[np.int64],
+    token_ids: NDArray[np.int32],
+    offsets: NDArray[np.int64],
+) -> NDArray[np.int64]:
+    """Order sequences by length, longest first, and by their tokens within a length.
+
+    The order depends on what the sequences hold, not on where they stand, so that a
+    permutation of the input gives the same batches.
+    """
+
+    def key(s: int) -> tuple[int, bytes]:
+        content = token_ids[offsets[s] : offsets[s + 1]]
+        return -len(content), content.tobytes()
+
+    return np.array(sorted(sequences.tolist(), key=key), dtype=np.int64)
+
+
+def cut_by_budget(lengths: NDArray[np.int64], max_batch_tokens: int) -> Iterator[slice]:
+    """Cut consecutive sequences into batches of at most `max_batch_tokens` rows.
+
+    A sequence longer than the budget makes a batch of its own.
+    """
+    start = total = 0
+    for stop, length in enumerate(lengths.tolist()):
+        if total and total + length > max_batch_tokens:
+            yield slice(start, stop)
+            start, total = stop, 0
+        total += length
+    if total:
+        yield slice(start, len(lengths))
+
+
+def pack(
+    sequences: NDArray[np.int64],
+    starts: NDArray[np.int64],
+    lengths: NDArray[np.int64],
+) -> PackedBatch:
+    """Pack sequences time-major.
+
+    Parameters
+    ----------
+    sequences : ndarray of shape (B,), int64
+        What the caller knows them by.
+    starts, lengths : ndarray of shape (B,), int64
+        Where each lies in the flat token array; the longest first.
+
+    Returns
+    -------
+    PackedBatch
+    """
+    alive = np.arange(lengths[0])[:, None] < lengths  # (T, B)
+    t, row = np.nonzero(alive)
+    return PackedBatch(starts[row] + t, alive.sum(axis=1).tolist(), sequences)

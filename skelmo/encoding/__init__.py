@@ -1,0 +1,1 @@
+"""Documents to pooled layer activations, without gradients."""

@@ -1,0 +1,216 @@
+"""Sequences to layer activations, pooled or token by token.
+
+The vector of a document depends on that document alone. Memory is bounded by the token
+budget and the output: documents are taken in blocks, the sequences of a block in
+batches, and a sequence longer than the budget in stretches with its state.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from skelmo.activations import Stretch, run_batch, token_vectors
+from skelmo.batching import PackedBatch, cut_by_budget, pack, sort_by_length
+from skelmo.encoding.pooling import DocumentPool, HalfPool
+from skelmo.nn.bilm import BiLM
+from skelmo.text.characters import encode_tokens
+from skelmo.text.sequences import Sequences
+from skelmo.text.vocabulary import UNKNOWN
+
+# Documents of a block hold this many token budgets: enough sequences of similar length
+# to fill batches, few enough that their activations are no burden.
+BUDGETS_PER_BLOCK = 8
+
+
+@dataclass(frozen=True)
+class Encoder:
+    """Encode documents with a language model.
+
+    Parameters
+    ----------
+    bilm : BiLM
+        On the device that computes; switched to evaluation mode by its owner.
+    word_ids : dict of str to int, optional
+        Rows of the word-level embedding, when there is one. Unknown words get 2.
+    max_batch_tokens : int, default=8192
+        Rows, sentence markers included, that go through the network at once.
+    """
+
+    bilm: BiLM
+    word_ids: dict[str, int] | None = None
+    max_batch_tokens: int = 8192
+
+    def pool(
+        self,
+        sequences: Sequences,
+        pooling: Sequence[str],
+        progress: Callable[[int], object] | None = None,
+    ) -> NDArray[np.float32]:
+        """Pool the activations of each document.
+
+        Parameters
+        ----------
+        sequences : Sequences
+        pooling : sequence of {"mean", "max", "min", "last"}
+        progress : callable, optional
+            Called with the number of documents done since the last call.
+
+        Returns
+        -------
+        pooled : ndarray of shape (N, n_poolings, L + 1, 2P), float32
+            Zeros for a document without tokens.
+        """
+        config = self.bilm.config
+        shape = (sequences.n_documents, len(pooling), config.n_layers)
+        pooled = np.zeros((*shape, config.n_features), dtype=np.float32)
+        for block in self._blocks(sequences):
+            pooled[block] = self._pool_block(sequences, block, pooling)
+            if progress is not None:
+                progress(len(block))
+        return pooled
+
+    def tokens(self, sequences: Sequences) -> Iterator[tuple[int, NDArray[np.float32]]]:
+        """Yield the activations of each document's tokens.
+
+        Yields
+        ------
+        document : int
+        activations : ndarray of shape (n_tokens, L + 1, 2P), float32
+            Without sentence markers. Documents come in no particular order.
+        """
+        config = self.bilm.config
+        starts = sequences.offsets[sequences.document_offsets]
+        is_token = np.ones(len(sequences.token_ids), dtype=bool)
+        is_token[sequences.offsets[:-1]] = False
+        is_token[sequences.offsets[1:] - 1] = False
+        # Row of the block's array for each position; markers go to a last, spare row.
+        place = np.full(len(is_token), -1)
+        for block in self._blocks(sequences):
+            spans = [np.arange(starts[d], starts[d + 1]) for d in block]
+            spans = [span[is_token[span]] for span in spans]
+            positions = np.concatenate(spans)
+            place[positions] = np.arange(len(positions))
+            shape = (len(positions) + 1, config.n_layers, 2, config.proj_size)
+            activations = np.zeros(shape, dtype=np.float32)
+            for batch, stretch in self._stretches(sequences, block):
+                first_row = np.concatenate([[0], np.cumsum(batch.batch_sizes)])
+                halves = (
+                    (stretch.forward, stretch.forward_steps),
+                    (stretch.backward, stretch.backward_steps),
+                )
+                for half, (values, steps) in enumerate(halves):
+                    rows = slice(first_row[min(steps)], first_row[max(steps) + 1])
+                    target = place[batch.positions[rows]]
+                    stacked = torch.stack(values, dim=1)  # (n, L + 1, P)
+                    activations[target, :, half] = stacked.cpu()
+            flat = activations.reshape(*shape[:2], -1)
+            stops = np.cumsum([len(span) for span in spans])
+            for document, stop, span in zip(block, stops, spans, strict=True):
+                yield int(document), flat[stop - len(span) : stop]
+
+    def _pool_block(
+        self, sequences: Sequences, block: NDArray[np.int64], pooling: Sequence[str]
+    ) -> NDArray[np.float32]:
+        config = self.bilm.config
+        total = DocumentPool(pooling, len(block), config.n_layers, config.proj_size)
+        place = np.zeros(sequences.n_documents, dtype=np.int64)
+        place[block] = np.arange(len(block))
+        owner = sequences.document_of_sequence
+        first, stop = sequences.document_offsets[:-1], sequences.document_offsets[1:]
+        halves: list[HalfPool] = []
+        for batch, stretch in self._stretches(sequences, block):
+            if not halves:
+                shape = (config.n_layers, len(batch.sequences), config.proj_size)
+                halves = [
+                    HalfPool(pooling, shape, stretch.forward[0]) for _ in range(2)
+                ]
+            _pool_half(halves[0], stretch.forward, stretch.forward_steps, batch)
+            _pool_half(halves[1], stretch.backward, stretch.backward_steps, batch)
+            if stretch.backward_steps[-1] == 0:
+                document = owner[batch.sequences]
+                edges = (
+                    batch.sequences == stop[document] - 1,
+                    batch.sequences == first[document],
+                )
+                total.add(
+                    halves,
+                    torch.from_numpy(place[document]),
+                    [torch.from_numpy(edge) for edge in edges],
+                )
+                halves = []
+        offsets = sequences.offsets[sequences.document_offsets]
+        n_sequences = np.diff(sequences.document_offsets)[block]
+        n_tokens = np.diff(offsets)[block] - 2 * n_sequences
+        return total.finish(torch.from_numpy(n_tokens)).numpy()
+
+    def _blocks(self, sequences: Sequences) -> Iterator[NDArray[np.int64]]:
+        """Cut the documents into blocks, longest first, ties by their tokens."""
+        starts = sequences.offsets[sequences.document_offsets]
+        order = sort_by_length(
+            np.arange(sequences.n_documents), sequences.token_ids, starts
+        )
+        lengths = np.maximum(np.diff(starts)[order], 1)
+        for cut in cut_by_budget(lengths, BUDGETS_PER_BLOCK * self.max_batch_tokens):
+            yield order[cut]
+
+    def _stretches(
+        self, sequences: Sequences, block: NDArray[np.int64]
+    ) -> Iterator[tuple[PackedBatch, Stretch]]:
+        """Yield the activations of all sequences of some documents."""
+        members = np.concatenate(
+            [np.arange(*sequences.document_offsets[d : d + 2]) for d in block]
+        )
+        order = sort_by_length(members, sequences.token_ids, sequences.offsets)
+        lengths = sequences.lengths[order]
+        with torch.no_grad():
+            if not len(order):
+                return
+            spans = [slice(*sequences.offsets[[s, s + 1]]) for s in order]
+            used = np.unique(np.concatenate([sequences.token_ids[s] for s in spans]))
+            vectors = self.token_vectors([sequences.tokens[u] for u in used])
+            for cut in cut_by_budget(lengths, self.max_batch_tokens):
+                members = order[cut]
+                batch = pack(members, sequences.offsets[members], lengths[cut])
+                ids = np.searchsorted(used, sequences.token_ids[batch.positions])
+                packed = torch.from_numpy(ids).to(vectors.device)
+                for stretch in run_batch(
+                    self.bilm, batch, vectors, packed, self.max_batch_tokens
+                ):
+                    yield batch, stretch
+
+    def token_vectors(self, tokens: Sequence[str]) -> Tensor:
+        """Encode unique tokens.
+
+        Parameters
+        ----------
+        tokens : sequence of str of length U
+
+        Returns
+        -------
+        vectors : torch.Tensor of shape (U, P)
+        """
+        char_ids = encode_tokens(tokens, self.bilm.config.max_characters)
+        word_ids = None
+        if self.word_ids is not None:
+            known = [self.word_ids.get(token, UNKNOWN) for token in tokens]
+            word_ids = np.array(known, dtype=np.int64)
+        return token_vectors(self.bilm, char_ids, word_ids)
+
+
+def _pool_half(
+    half: HalfPool, layers: Sequence[Tensor], steps: range, batch: PackedBatch
+) -> None:
+    """Feed the real tokens of a stretch to the statistics, in walking order."""
+    activations = torch.stack(tuple(layers))  # (L + 1, n, P)
+    sizes = batch.batch_sizes
+    starts = np.concatenate([[0], np.cumsum(sizes)]) - sum(sizes[: min(steps)])
+    for t in steps:
+        # Step 0 is the begin marker; a row's last step is its end marker.
+        if 0 < t < len(sizes) - 1:
+            half.add(activations[:, starts[t] : starts[t] + sizes[t + 1]])

@@ -1,0 +1,380 @@
+"""The bidirectional language model as a scikit-learn estimator."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, _fit_context
+from sklearn.utils.validation import check_is_fitted
+
+from skelmo import fitting, persistence
+from skelmo.encoding.encoder import Encoder
+from skelmo.parameters import LANGUAGE_MODEL
+from skelmo.training.evaluation import Perplexity
+
+_FILTERS = ((1, 32), (2, 32), (3, 64), (4, 128), (5, 128), (6, 128))
+
+
+class ElmoLanguageModel(BaseEstimator):
+    """Character-based bidirectional language model, pre-trained by `fit`.
+
+    A character CNN reads each token; two independent stacks of projected LSTM layers
+    predict the next token from the left context and the previous one from the right.
+    Each sequence is read from a fresh state, in training as in encoding.
+
+    Parameters
+    ----------
+    tokenizer : callable, default=None
+        From a sentence (str) to a list of str; None is `skelmo.text.tokenize`.
+    sentence_splitter : callable or "lines", default=None
+        From a document (str) to a list of str; "lines" cuts at line ends only; None is
+        `skelmo.text.split_sentences`.
+    input : {"text", "tokens"}, default="text"
+        Whether a document is a str, or a list of tokens or of lists of tokens.
+    missing : {"error", "empty", "nan"}, default="error"
+        What a missing document (None, nan, NA) does: raise, or else be passed over.
+    sequence : {"sentence", "document"}, default="sentence"
+        What is read from a fresh state.
+    max_characters : int, default=50
+        Bytes of a token that are read, two word markers included.
+    char_embedding_dim : int, default=16
+        Size of a character embedding.
+    filters : sequence of (int, int), \
+default=((1, 32), (2, 32), (3, 64), (4, 128), (5, 128), (6, 128))
+        Width, in characters, and number of the filters of each convolution.
+    n_highway : int, default=1
+        Highway layers above the convolutions.
+    activation : {"relu", "tanh"}, default="relu"
+        Activation of the convolutions.
+    word_embedding_dim : int, default=0
+        Size of a word-level embedding that joins the characters before the projection;
+        0 reads characters alone.
+    hidden_size : int, default=512
+        Size of an LSTM cell.
+    proj_size : int, default=128
+        Size of a token vector and of an LSTM output in one direction.
+    num_layers : int, default=2
+        LSTM layers in each direction.
+    cell_clip, proj_clip : float or None, default=3.0
+        Bounds of the cell and of the projected output; None does not clip.
+    skip_connections : bool, default=True
+        Add the input of every LSTM layer but the first to its output.
+    min_count : int, default=2
+        Words that occur less often are the unknown word of the softmax.
+    max_vocabulary : int or None, default=30000
+        Largest softmax vocabulary, in words.
+    softmax : {"sampled", "full"}, default="sampled"
+        Training loss. Evaluation always takes the full softmax.
+    n_samples : int, default=2048
+        Words of the sampled softmax; a smaller vocabulary is taken whole.
+    tie_weights : bool, default=False
+        One matrix for the softmax and the word-level embedding; needs
+        ``word_embedding_dim == proj_size``.
+    solver : {"adam", "sgd", "rmsprop", "adagrad"}, default="adam"
+        Optimiser; "adam" decays weights apart from the gradient (AdamW).
+    momentum : float, default=0.9
+        Of "sgd" and "rmsprop".
+    learning_rate : {"cosine", "constant", "decay", "adaptive"}, default="cosine"
+        Schedule after the warm-up: down to a hundredth along a cosine; constant; halved
+        five times over `max_epochs`; or divided by 5 when validation stalls.
+    learning_rate_init : float, default=0.002
+        Learning rate after the warm-up.
+    warmup : float, default=0.05
+        Share of `max_epochs` over which the rate rises from 0.
+    alpha : float, default=0.0
+        L2 penalty of the weight matrices.
+    l1 : float, default=0.0
+        L1 penalty of the weight matrices, by a proximal step: it makes exact zeros.
+    dropout : float, default=0.1
+        Share of values dropped from token vectors and LSTM outputs in training.
+    word_dropout : float, default=0.1
+        Share of words that the word-level embedding sees as unknown in training.
+    max_grad_norm : float or None, default=1.0
+        Longer gradients are scaled down to this norm.
+    batch_tokens : int, default=2048
+        Tokens of a training step, sentence markers included. A longer sequence is cut
+        into windows.
+    max_epochs : int, default=10
+        Passes over the training documents at most.
+    max_time : float or None, default=None
+        Seconds after which training stops.
+    early_stopping : bool, default=True
+        Hold out documents, stop when their loss stalls and restore the best epoch.
+    validation_fraction : float, default=0.1
+        Share of the documents held out.
+    n_iter_no_change : int, default=3
+        Epochs without an improvement of at least `tol` after which training stops.
+    tol : float, default=0.001
+        Smallest improvement that counts, in nats per token.
+    device : str, default="auto"
+        A torch device; "auto" is "cuda" where there is one, else "cpu".
+    random_state : int, RandomState instance or None, default=None
+        Decides weights, held-out documents, order and dropout.
+    verbose : int, default=0
+        1 shows a progress bar for each epoch.
+
+    Attributes
+    ----------
+    config_ : skelmo.nn.bilm.BiLMConfig
+        Architecture.
+    vocabulary_ : list of str or None
+        Words of the softmax; None if the model was read from files without one.
+    history_ : list of EpochRecord
+        A row for each epoch, ready for ``pandas.DataFrame``: epoch, tokens, seconds,
+        learning rate, training loss in nats, validation perplexity each way.
+    n_epochs_ : int
+        Epochs trained.
+    n_tokens_ : int
+        Predictions trained on, in one direction.
+    unknown_share_ : float
+        Share of the tokens in `fit` that the vocabulary lacks.
+    truncation_ : Truncation
+        Tokens that `max_characters` cut in `fit`.
+
+    See Also
+    --------
+    ElmoVectorizer : Documents to features by such a model.
+
+    Notes
+    -----
+    Time grows linearly with the number of tokens. Perplexities compare only at one
+    tokenisation and one vocabulary: the unknown word counts as one word.
+
+    References
+    ----------
+    .. [1] Peters et al. (2018), Deep contextualized word representations,
+       https://arxiv.org/abs/1802.05365
+    .. [2] Jozefowicz et al. (2016), Exploring the Limits of Language Modeling,
+       https://arxiv.org/abs/1602.02410
+
+    Examples
+    --------
+    >>> from skelmo import ElmoLanguageModel
+    >>> texts = ["The cat sat on the mat.", "The dog sat on the rug."] * 100
+    >>> model = ElmoLanguageModel(
+    ...     hidden_size=32, proj_size=16, max_epochs=5, batch_tokens=256, random_state=0
+    ... ).fit(texts)
+    >>> bool(model.perplexity(texts).mean < 14)
+    True
+    """
+
+    _parameter_constraints: dict[str, list[Any]] = LANGUAGE_MODEL
+
+    def __init__(
+        self,
+        *,
+        tokenizer: Callable[[str], Iterable[str]] | None = None,
+        sentence_splitter: Callable[[str], Iterable[str]] | str | None = None,
+        input: str = "text",
+        missing: str = "error",
+        sequence: str = "sentence",
+        max_characters: int = 50,
+        char_embedding_dim: int = 16,
+        filters: Iterable[tuple[int, int]] = _FILTERS,
+        n_highway: int = 1,
+        activation: str = "relu",
+        word_embedding_dim: int = 0,
+        hidden_size: int = 512,
+        proj_size: int = 128,
+        num_layers: int = 2,
+        cell_clip: float | None = 3.0,
+        proj_clip: float | None = 3.0,
+        skip_connections: bool = True,
+        min_count: int = 2,
+        max_vocabulary: int | None = 30_000,
+        softmax: str = "sampled",
+        n_samples: int = 2048,
+        tie_weights: bool = False,
+        solver: str = "adam",
+        momentum: float = 0.9,
+        learning_rate: str = "cosine",
+        learning_rate_init: float = 0.002,
+        warmup: float = 0.05,
+        alpha: float = 0.0,
+        l1: float = 0.0,
+        dropout: float = 0.1,
+        word_dropout: float = 0.1,
+        max_grad_norm: float | None = 1.0,
+        batch_tokens: int = 2048,
+        max_epochs: int = 10,
+        max_time: float | None = None,
+        early_stopping: bool = True,
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 3,
+        tol: float = 1e-3,
+        device: str = "auto",
+        random_state: int | np.random.RandomState | None = None,
+        verbose: int = 0,
+    ) -> None:
+        self.tokenizer = tokenizer
+        self.sentence_splitter = sentence_splitter
+        self.input = input
+        self.missing = missing
+        self.sequence = sequence
+        self.max_characters = max_characters
+        self.char_embedding_dim = char_embedding_dim
+        self.filters = filters
+        self.n_highway = n_highway
+        self.activation = activation
+        self.word_embedding_dim = word_embedding_dim
+        self.hidden_size = hidden_size
+        self.proj_size = proj_size
+        self.num_layers = num_layers
+        self.cell_clip = cell_clip
+        self.proj_clip = proj_clip
+        self.skip_connections = skip_connections
+        self.min_count = min_count
+        self.max_vocabulary = max_vocabulary
+        self.softmax = softmax
+        self.n_samples = n_samples
+        self.tie_weights = tie_weights
+        self.solver = solver
+        self.momentum = momentum
+        self.learning_rate = learning_rate
+        self.learning_rate_init = learning_rate_init
+        self.warmup = warmup
+        self.alpha = alpha
+        self.l1 = l1
+        self.dropout = dropout
+        self.word_dropout = word_dropout
+        self.max_grad_norm = max_grad_norm
+        self.batch_tokens = batch_tokens
+        self.max_epochs = max_epochs
+        self.max_time = max_time
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.tol = tol
+        self.device = device
+        self.random_state = random_state
+        self.verbose = verbose
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X: Any, y: Any = None) -> ElmoLanguageModel:
+        """Pre-train on documents.
+
+        Parameters
+        ----------
+        X : iterable of str
+            Documents; see the parameter `input`.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        self : ElmoLanguageModel
+        """
+        trained = fitting.pretrain_on(self, X)
+        self.network_, self.vocabulary_ = trained.model, trained.vocabulary
+        self.config_ = trained.model.bilm.config
+        self.history_ = trained.state.history
+        self.n_epochs_, self.n_tokens_ = trained.state.epoch, trained.state.n_tokens
+        self.unknown_share_ = trained.unknown_share
+        self.truncation_ = trained.truncation
+        return self
+
+    def perplexity(self, X: Any) -> Perplexity:
+        """Return the perplexity of documents under the full softmax.
+
+        Parameters
+        ----------
+        X : iterable of str
+
+        Returns
+        -------
+        perplexity : Perplexity
+            ``forward``, ``backward``, and ``mean``: the exponential of the mean of both
+            directions' negative log-likelihoods per token.
+        """
+        nll, n_predictions = fitting.document_nll(self, X)
+        return Perplexity.of(nll.sum(axis=0), n_predictions.sum())
+
+    def score(self, X: Any, y: Any = None) -> float:
+        """Return the mean log-likelihood per token over both directions, in nats.
+
+        Parameters
+        ----------
+        X : iterable of str
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        score : float
+            ``-log(perplexity(X).mean)``: higher is better.
+        """
+        nll, n_predictions = fitting.document_nll(self, X)
+        return float(-nll.sum() / (2 * n_predictions.sum()))
+
+    def score_samples(self, X: Any) -> NDArray[np.float64]:
+        """Return the mean log-likelihood per token of each document, in nats.
+
+        Parameters
+        ----------
+        X : iterable of str
+
+        Returns
+        -------
+        scores : ndarray of shape (n_documents,), float64
+            nan for a document without tokens.
+        """
+        nll, n_predictions = fitting.document_nll(self, X)
+        with np.errstate(invalid="ignore"):
+            return -nll.sum(axis=1) / (2 * n_predictions)
+
+    def encoder(self, max_batch_tokens: int = 8192) -> Encoder:
+        """Return what computes the layer activations of this model.
+
+        Parameters
+        ----------
+        max_batch_tokens : int, default=8192
+            Tokens that go through the network at once.
+
+        Returns
+        -------
+        encoder : skelmo.encoding.encoder.Encoder
+        """
+        check_is_fitted(self)
+        word_ids = None
+        if self.config_.word_embedding_dim:
+            word_ids = {word: row for row, word in enumerate(self.vocabulary_)}
+        return Encoder(self.network_.bilm, word_ids, max_batch_tokens)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the model to a directory, whole or not at all.
+
+        Parameters
+        ----------
+        path : str or os.PathLike
+        """
+        check_is_fitted(self)
+        persistence.save(self, path)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str], **parameters: Any) -> ElmoLanguageModel:
+        """Read a model from a directory: skelmo's, or AllenNLP's and bilm-tf's.
+
+        Parameters
+        ----------
+        path : str or os.PathLike
+        **parameters
+            Parameters to set; a tokenizer or splitter of your own has to be given
+            again, as files hold no code.
+
+        Returns
+        -------
+        language_model : ElmoLanguageModel
+        """
+        return persistence.load(cls(), path, parameters)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Hold weights as arrays: a pickle needs neither a GPU nor torch's classes."""
+        return persistence.without_network(super().__getstate__())
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Build the network again, on the device that `device` names here."""
+        super().__setstate__(persistence.with_network(state))

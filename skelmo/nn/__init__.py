@@ -1,0 +1,1 @@
+"""The network: layers built from numbers alone, with torch and nothing else."""

@@ -1,0 +1,160 @@
+"""The bidirectional language model: how the layers fit together.
+
+Axes, here and everywhere: N documents, S sentences, B sequences (rows) in a batch,
+T time steps, C characters, U unique tokens, n packed rows (real tokens and sentence
+markers), P projection, H hidden (cell), L LSTM layers, V vocabulary.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from torch import Tensor, nn
+
+from skelmo.nn.char_cnn import CharacterCNN
+from skelmo.nn.lstm import ProjectedLSTM
+from skelmo.nn.recurrence import Clip, State, lstm_layer
+
+
+@dataclass(frozen=True)
+class BiLMConfig:
+    """Everything that fixes the shapes and the arithmetic of a `BiLM`.
+
+    Defaults are those of `skelmo.ElmoLanguageModel`.
+    """
+
+    filters: tuple[tuple[int, int], ...] = (
+        (1, 32), (2, 32), (3, 64), (4, 128), (5, 128), (6, 128),
+    )  # fmt: skip
+    char_embedding_dim: int = 16
+    n_highway: int = 1
+    activation: str = "relu"
+    max_characters: int = 50  # bytes of a token, its two word markers included
+    word_embedding_dim: int = 0  # 0: characters only
+    n_words: int = 0  # rows of the word-level embedding
+    token_projection: bool = True  # False: CNN features are the token vector
+    hidden_size: int = 512
+    proj_size: int = 128
+    num_layers: int = 2
+    lstm_projection: bool = True  # False: no projection, hidden_size = proj_size
+    cell_clip: float | None = 3.0
+    proj_clip: float | None = 3.0
+    skip_connections: bool = True
+
+    @property
+    def n_features(self) -> int:
+        """Size of one layer's activation: both directions."""
+        return 2 * self.proj_size
+
+    @property
+    def n_layers(self) -> int:
+        """Layers of activations: the token encoder and each LSTM layer."""
+        return self.num_layers + 1
+
+
+class Output(NamedTuple):
+    """What a `BiLM` computes for packed rows."""
+
+    forward: tuple[Tensor, ...]  # L + 1 of (n, P); layer 0 is the token vector
+    backward: tuple[Tensor, ...]
+    states: tuple[tuple[State, State], ...]  # per layer: forward, backward
+
+
+class BiLM(nn.Module):
+    """Character CNN under two independent stacks of projected LSTM layers.
+
+    Layer l of a direction reads layer l - 1 of the same direction only. The module
+    holds no recurrent state: it is an argument and a return value.
+
+    Parameters
+    ----------
+    config : BiLMConfig
+    dropout : float, default=0.0
+        Share of values dropped, in training, from the token vectors and from the
+        output of each LSTM layer.
+
+    References
+    ----------
+    .. [1] Peters et al. (2018), arXiv:1802.05365, Section 3.
+    """
+
+    def __init__(self, config: BiLMConfig, *, dropout: float = 0.0) -> None:
+        super().__init__()
+        self.config = config
+        self.dropout = nn.Dropout(dropout)
+        self.token_encoder = CharacterCNN(
+            config.filters,
+            embedding_dim=config.char_embedding_dim,
+            n_highway=config.n_highway,
+            activation=config.activation,
+            proj_size=config.proj_size,
+            projection=config.token_projection,
+            n_words=config.n_words,
+            word_embedding_dim=config.word_embedding_dim,
+        )
+        self.forward_lstm, self.backward_lstm = (
+            ProjectedLSTM(
+                config.proj_size,
+                config.hidden_size,
+                config.num_layers,
+                projection=config.lstm_projection,
+            )
+            for _ in range(2)
+        )
+        self.clip = Clip(config.cell_clip or None, config.proj_clip or None)
+
+    def forward(
+        self,
+        token_vectors: Tensor,
+        batch_sizes: Sequence[int],
+        states: Sequence[tuple[State | None, State | None]] | None = None,
+        backward_vectors: Tensor | None = None,
+    ) -> Output:
+        """Run both directions over packed rows.
+
+        Parameters
+        ----------
+        token_vectors : torch.Tensor of shape (n, P)
+            Vectors from `token_encoder`, sentence markers included, packed time-major
+            (see `skelmo.batching`).
+        batch_sizes : sequence of int of length T
+            Rows alive at each time step.
+        states : sequence of (State, State), optional
+            Initial state per layer: forward, backward; rows in the batch's order.
+            None starts every sequence from zero.
+        backward_vectors : torch.Tensor of shape (n, P), optional
+            What the backward direction reads, when it walks another stretch of a long
+            sequence than the forward direction; by default `token_vectors`.
+
+        Returns
+        -------
+        Output
+            Per direction L + 1 tensors of shape (n, P), and the final states (without
+            gradient).
+        """
+        hidden_f = hidden_b = self.dropout(token_vectors)
+        if backward_vectors is not None:
+            hidden_b = self.dropout(backward_vectors)
+        layers_f, layers_b, ends = [hidden_f], [hidden_b], []
+        for layer in range(self.config.num_layers):
+            start = (None, None) if states is None else states[layer]
+            out_f, end_f = lstm_layer(
+                hidden_f, batch_sizes, self.forward_lstm.layer(layer), self.clip,
+                start[0], reverse=False,
+            )  # fmt: skip
+            out_b, end_b = lstm_layer(
+                hidden_b, batch_sizes, self.backward_lstm.layer(layer), self.clip,
+                start[1], reverse=True,
+            )  # fmt: skip
+            out_f, out_b = self.dropout(out_f), self.dropout(out_b)
+            # The recurrent state goes without the skip connection; what the next
+            # layer reads and what is returned goes with it.
+            if layer > 0 and self.config.skip_connections:
+                out_f, out_b = out_f + hidden_f, out_b + hidden_b
+            hidden_f, hidden_b = out_f, out_b
+            layers_f.append(hidden_f)
+            layers_b.append(hidden_b)
+            ends.append((end_f, end_b))
+        return Output(tuple(layers_f), tuple(layers_b), tuple(ends))

@@ -1,0 +1,152 @@
+"""Token encoder: the characters of a token to one vector.
+
+Axes: U unique tokens, C characters, D character embedding, F filters, P projection.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+N_CHARACTERS = 262  # 256 bytes, 5 markers, and id 0 for a padded token position
+PADDING_CHARACTER = 261  # padding *inside* a token: a learned embedding
+
+
+class Highway(nn.Module):
+    """One highway layer, ``g * relu(W x + b) + (1 - g) * x``.
+
+    Parameters
+    ----------
+    size : int
+        Width F of input and output.
+
+    References
+    ----------
+    .. [1] Srivastava et al. (2015), Highway Networks, arXiv:1505.00387, eq. 3.
+    """
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        self.transform = nn.Linear(size, size)
+        self.carry = nn.Linear(size, size)
+        # Start near the identity, as bilm-tf does (its carry bias is -2).
+        nn.init.constant_(self.carry.bias, -2.0)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (U, F) to (U, F)."""
+        # bilm-tf names the gate of the *transformed* part "carry"; names are kept.
+        gate = torch.sigmoid(self.carry(x))
+        return torch.lerp(x, torch.relu(self.transform(x)), gate)
+
+
+class CharacterCNN(nn.Module):
+    """Character ids of each unique token to a token vector.
+
+    Embedding, convolutions of several widths, maximum over positions, activation,
+    highway layers and a projection; optionally a word-level embedding joins before
+    the projection. The vector of a token depends on that token alone.
+
+    Parameters
+    ----------
+    filters : sequence of (int, int)
+        Width and number of filters of each convolution.
+    embedding_dim : int, default=16
+        Size D of a character embedding.
+    n_highway : int, default=1
+        Number of highway layers, 0 or more.
+    activation : {"relu", "tanh"}, default="relu"
+        Applied after the maximum over positions.
+    proj_size : int, default=128
+        Size P of a token vector.
+    projection : bool, default=True
+        False leaves the projection out; F + W must then equal P.
+    n_words : int, default=0
+        Rows of the word-level embedding; row 0 is the unknown word.
+    word_embedding_dim : int, default=0
+        Size W of the word-level embedding; 0 means characters only.
+
+    References
+    ----------
+    .. [1] Kim et al. (2016), Character-Aware Neural Language Models,
+       arXiv:1508.06615, Section 2.2.
+    .. [2] Peters et al. (2018), arXiv:1802.05365, Section 3.1.
+    """
+
+    def __init__(
+        self,
+        filters: Sequence[tuple[int, int]],
+        *,
+        embedding_dim: int = 16,
+        n_highway: int = 1,
+        activation: str = "relu",
+        proj_size: int = 128,
+        projection: bool = True,
+        n_words: int = 0,
+        word_embedding_dim: int = 0,
+    ) -> None:
+        super().__init__()
+        self.embedding = nn.Embedding(N_CHARACTERS, embedding_dim, padding_idx=0)
+        self.convolutions = nn.ModuleList(
+            nn.Conv1d(embedding_dim, n_filters, width) for width, n_filters in filters
+        )
+        n_filters = sum(n for _, n in filters)
+        self.highways = nn.ModuleList(Highway(n_filters) for _ in range(n_highway))
+        self.activation = {"relu": torch.relu, "tanh": torch.tanh}[activation]
+        self.word_embedding = (
+            nn.Embedding(n_words, word_embedding_dim) if word_embedding_dim else None
+        )
+        self.projection = (
+            nn.Linear(n_filters + word_embedding_dim, proj_size) if projection else None
+        )
+        self.max_width = max(width for width, _ in filters)
+        self._initialise()
+
+    def _initialise(self) -> None:
+        with torch.no_grad():
+            self.embedding.weight.uniform_(-1.0, 1.0)[0] = 0.0
+            for convolution in self.convolutions:
+                # Unit variance before the maximum, whatever the width: bilm-tf's 0.05
+                # leaves a small model's features near 0 for many epochs.
+                bound = 3.0 / convolution.weight[0].numel() ** 0.5
+                nn.init.uniform_(convolution.weight, -bound, bound)
+                nn.init.zeros_(convolution.bias)
+            if self.word_embedding is not None:
+                nn.init.normal_(self.word_embedding.weight, std=0.1)
+
+    def forward(self, char_ids: Tensor, word_ids: Tensor | None = None) -> Tensor:
+        """Encode unique tokens.
+
+        Parameters
+        ----------
+        char_ids : torch.Tensor of shape (U, C)
+            Character ids as `skelmo.text.characters.encode_tokens` gives them. Columns
+            beyond `trimmed_length` may be left out; the result is the same.
+        word_ids : torch.Tensor of shape (U,), optional
+            Rows of the word-level embedding; needed when there is one.
+
+        Returns
+        -------
+        token_vectors : torch.Tensor of shape (U, P)
+        """
+        # Windows are cut out of the embedded characters once per width and multiplied
+        # in one product; the maximum commutes with adding the bias.
+        embedded = self.embedding(char_ids.long())  # (U, C, D)
+        pooled = [self._convolve(embedded, conv) for conv in self.convolutions]
+        x = self.activation(torch.cat(pooled, dim=1))  # (U, F)
+        for highway in self.highways:
+            x = highway(x)
+        if self.word_embedding is not None:
+            x = torch.cat([x, self.word_embedding(word_ids)], dim=1)  # (U, F + W)
+        return x if self.projection is None else self.projection(x)
+
+    @staticmethod
+    def _convolve(embedded: Tensor, convolution: nn.Module) -> Tensor:
+        n_filters, embedding_dim, width = convolution.weight.shape
+        windows = embedded.unfold(1, width, 1).transpose(2, 3)  # (U, C - w + 1, w, D)
+        weight = convolution.weight.permute(2, 1, 0).reshape(-1, n_filters)
+        n_windows = windows.shape[1]
+        products = windows.reshape(-1, width * embedding_dim) @ weight
+        products = products.view(-1, n_windows, n_filters)
+        return products.amax(dim=1) + convolution.bias

@@ -1,0 +1,169 @@
+"""A fitted language model to and from files and pickles."""
+
+from __future__ import annotations
+
+import math
+import os
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from skelmo.nn.bilm import BiLM, BiLMConfig
+from skelmo.nn.softmax import SoftmaxLoss
+from skelmo.pretrained import registry
+from skelmo.pretrained.safetensors_format import write_model
+from skelmo.pretrained.saved_model import SavedModel
+from skelmo.text.truncation import Truncation
+from skelmo.training.evaluation import LanguageModel
+from skelmo.training.trainer import EpochRecord
+from skelmo.version import __version__
+
+if TYPE_CHECKING:
+    from skelmo.language_model import ElmoLanguageModel
+
+_CODE = ("tokenizer", "sentence_splitter")
+_ARCHITECTURE = (
+    "filters", "char_embedding_dim", "n_highway", "activation", "max_characters",
+    "word_embedding_dim", "hidden_size", "proj_size", "num_layers", "cell_clip",
+    "proj_clip", "skip_connections",
+)  # fmt: skip
+
+
+def network_arrays(network: LanguageModel) -> dict[str, np.ndarray]:
+    """Return the weights as float32 arrays, by the names of a `SavedModel`."""
+    arrays = {
+        name.removeprefix("bilm."): tensor.detach().float().cpu().numpy()
+        for name, tensor in network.state_dict().items()
+    }
+    return {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+
+
+def build_network(
+    config: BiLMConfig, arrays: dict[str, np.ndarray], device: torch.device
+) -> LanguageModel:
+    """Build a network around given weights, in evaluation mode."""
+    with torch.random.fork_rng(devices=[]):
+        softmax = None
+        if "softmax.weight" in arrays:
+            softmax = SoftmaxLoss(*arrays["softmax.weight"].shape)
+        network = LanguageModel(BiLM(config), softmax)
+    network.load_state_dict(
+        {
+            name if name.startswith("softmax.") else f"bilm.{name}": torch.tensor(array)
+            for name, array in arrays.items()
+        }
+    )
+    return network.to(device).eval()
+
+
+def save(estimator: ElmoLanguageModel, path: str | os.PathLike[str]) -> None:
+    """Write a fitted estimator in skelmo's own format."""
+    model = SavedModel(
+        estimator.config_,
+        network_arrays(estimator.network_),
+        _settings(estimator),
+        estimator.vocabulary_,
+    )
+    write_model(model, path)
+
+
+def load(
+    estimator: ElmoLanguageModel,
+    path: str | os.PathLike[str],
+    parameters: dict[str, Any],
+) -> ElmoLanguageModel:
+    """Make a new estimator fitted, from files of any format.
+
+    Raises
+    ------
+    ValueError
+        If the model was trained with a function that is not among `parameters`.
+    """
+    saved = registry.load(path)
+    settings = saved.settings
+    known = dict(settings.get("parameters", {}))
+    for name in _CODE:
+        if isinstance(known.get(name), dict):
+            function = known.pop(name)["function"]
+            if name not in parameters:
+                raise ValueError(
+                    f"{saved.source}: the model was trained with a {name} of its own, "
+                    f"{function}, which files do not hold. Give it again, as in "
+                    f"{name}={function.rpartition('.')[2]}."
+                )
+    architecture = {name: getattr(saved.config, name) for name in _ARCHITECTURE}
+    estimator.set_params(**{**known, **architecture, **parameters})
+    device = torch_device(estimator.device)
+    estimator.config_ = saved.config
+    estimator.network_ = build_network(saved.config, saved.arrays, device)
+    has_softmax = estimator.network_.softmax is not None
+    keeps_words = has_softmax or saved.config.word_embedding_dim
+    estimator.vocabulary_ = saved.vocabulary if keeps_words else None
+    training = settings.get("training", {})
+    estimator.history_ = [
+        EpochRecord(*(math.nan if value is None else value for value in row))
+        for row in training.get("history", [])
+    ]
+    estimator.n_epochs_ = training.get("n_epochs", 0)
+    estimator.n_tokens_ = training.get("n_tokens", 0)
+    estimator.unknown_share_ = training.get("unknown_share", math.nan)
+    estimator.truncation_ = Truncation(*training.get("truncation", (0, 0)))
+    return estimator
+
+
+def _settings(estimator: ElmoLanguageModel) -> dict[str, Any]:
+    """Return what JSON can hold of parameters and training."""
+    parameters = {}
+    for name, value in estimator.get_params(deep=False).items():
+        if name in _CODE and callable(value):
+            where = getattr(value, "__module__", None) or type(value).__module__
+            what = getattr(value, "__qualname__", type(value).__qualname__)
+            parameters[name] = {"function": f"{where}.{what}"}
+        elif isinstance(value, np.generic):
+            parameters[name] = value.item()
+        elif isinstance(value, str | int | float | bool | None):
+            parameters[name] = value
+    unknown_share = estimator.unknown_share_
+    return {
+        "skelmo_version": __version__,
+        "parameters": parameters,
+        "training": {
+            "n_epochs": estimator.n_epochs_,
+            "n_tokens": estimator.n_tokens_,
+            "unknown_share": None if math.isnan(unknown_share) else unknown_share,
+            "truncation": list(estimator.truncation_),
+            "history": [
+                [None if math.isnan(value) else value for value in row]
+                for row in estimator.history_
+            ],
+        },
+    }
+
+
+def without_network(state: dict[str, Any]) -> dict[str, Any]:
+    """Return an estimator's state with its network as arrays."""
+    if "network_" not in state:
+        return state
+    arrays = network_arrays(state["network_"])
+    return {**state, "network_": arrays, "_skelmo_version": __version__}
+
+
+def with_network(state: dict[str, Any]) -> dict[str, Any]:
+    """Undo `without_network`; a device that is not here is replaced by the CPU."""
+    if "network_" not in state:
+        return state
+    device = torch_device(state["device"])
+    if device.type == "cuda" and not torch.cuda.is_available():
+        device = torch.device("cpu")
+    network = build_network(state["config_"], state["network_"], device)
+    state = {**state, "network_": network}
+    state.pop("_skelmo_version", None)
+    return state
+
+
+def torch_device(name: str) -> torch.device:
+    """Return a device by its name, or the best there is for "auto"."""
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    return torch.device(name)

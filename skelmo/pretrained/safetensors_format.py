@@ -1,0 +1,317 @@
+"""skelmo's own files: ``config.json``, ``weights.safetensors``, ``vocabulary.txt``.
+
+``config.json`` names every file with its SHA-256 and is replaced in one step: that
+step is the moment at which the new model takes the place of the old. Until then the
+new files lie beside the old ones under names that carry their hash, and a reader looks
+for those names first. So a process killed at any point leaves the old model or the new
+one, whole. One process at a time may save to a directory.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
+
+from skelmo.nn.bilm import BiLMConfig
+from skelmo.pretrained.json_fields import Fields
+from skelmo.pretrained.model_files import (
+    ModelFiles,
+    make_directory,
+    stage,
+    sync_directory,
+)
+from skelmo.pretrained.saved_model import (
+    SavedModel,
+    check_config,
+    check_finite,
+    check_model,
+    check_shapes,
+    config_to_json,
+    model_shapes,
+)
+
+FORMAT_VERSION = 1
+
+_CONFIG = "config.json"
+_WEIGHTS = "weights.safetensors"
+_VOCABULARY = "vocabulary.txt"
+_DTYPES = {"float32": "F32", "float16": "F16"}  # numpy's name: safetensors' name
+_COPY_AGAIN = "The file was changed or cut short; copy or save the model again."
+
+
+def write_model(
+    model: SavedModel, path: str | os.PathLike[str], *, dtype: str = "float32"
+) -> None:
+    """Save a model in skelmo's own format.
+
+    A model that was there before is replaced; killed at any point, this leaves the old
+    model or the new one. Other files in the directory are left alone.
+
+    Parameters
+    ----------
+    model : SavedModel
+    path : str or os.PathLike
+        Directory; made if need be.
+    dtype : {"float32", "float16"}, default="float32"
+        Type of the weights on the disk. "float16" halves the file and keeps 11 bits of
+        each weight.
+
+    Raises
+    ------
+    ValueError
+        If the arrays are not those of the configuration, a weight is beyond float16, a
+        word holds a line break, the settings are not JSON, or `path` is a file.
+    """
+    if dtype not in _DTYPES:
+        raise ValueError(
+            f"dtype must be 'float32' or 'float16'. Got {dtype!r} instead."
+        )
+    check_model(model)
+    contents = {_WEIGHTS: _encode_weights(model, dtype)}
+    if model.vocabulary is not None:
+        contents[_VOCABULARY] = _encode_vocabulary(model.vocabulary)
+    hashes = {name: hashlib.sha256(data).hexdigest() for name, data in contents.items()}
+    config = _encode_config(model, hashes)
+    directory = make_directory(path)
+    for name, data in contents.items():
+        _put(directory / _staged_name(name, hashes[name]), data)
+    sync_directory(directory)
+    _put(directory / _CONFIG, config)  # from here on the new model is read
+    sync_directory(directory)
+    for name, digest in hashes.items():
+        (directory / _staged_name(name, digest)).replace(directory / name)
+    _clean(directory, hashes)
+    sync_directory(directory)
+
+
+def read_model(path: str | os.PathLike[str]) -> SavedModel:
+    """Read a model in skelmo's own format.
+
+    Parameters
+    ----------
+    path : str or os.PathLike
+        Directory or zip archive that `write_model` filled.
+
+    Returns
+    -------
+    model : SavedModel
+        Arrays are float32, whatever the type on the disk.
+
+    Raises
+    ------
+    FileNotFoundError
+        If `path` or one of its files is missing.
+    ValueError
+        If the format version is unknown, or a file is damaged or not the one that
+        ``config.json`` names.
+    """
+    with ModelFiles(path) as files:
+        if _CONFIG not in files.names:
+            raise FileNotFoundError(
+                f"{files.shown(_CONFIG)}: no such file, found {files.listing()}. Give "
+                "a directory that ElmoLanguageModel.save wrote."
+            )
+        fields = Fields.read(
+            files.path(_CONFIG), shown=files.shown(_CONFIG), remedy=_COPY_AGAIN
+        )
+        _check_version(fields)
+        config = _read_architecture(fields.section("architecture"))
+        settings = fields.section("settings").values
+        hashes = fields.section("sha256")
+        vocabulary = None
+        if _VOCABULARY in hashes.values:
+            words = _find(files, _VOCABULARY, hashes)
+            vocabulary = _decode_vocabulary(files.path(words), files.shown(words))
+        check_config(config, vocabulary, shown=fields.shown, remedy=_COPY_AGAIN)
+        weights = _find(files, _WEIGHTS, hashes)
+        arrays = _read_weights(
+            files.path(weights), files.shown(weights), config, vocabulary
+        )
+    return SavedModel(config, arrays, settings, vocabulary, os.fspath(path))
+
+
+# Writing.
+
+
+def _encode_weights(model: SavedModel, dtype: str) -> bytes:
+    arrays = {}
+    for name, array in model.arrays.items():
+        with np.errstate(over="ignore"):  # what overflows is reported as not finite
+            arrays[name] = np.ascontiguousarray(array, dtype=dtype)
+        check_finite(
+            arrays[name], name, shown="model", remedy="Save with dtype='float32'."
+        )
+    return save(arrays)
+
+
+def _encode_vocabulary(vocabulary: list[str]) -> bytes:
+    for row, word in enumerate(vocabulary):
+        if "\n" in word:
+            raise ValueError(
+                f"vocabulary[{row}] must not hold a line break, got {word[:40]!r}. "
+                "Use a tokenizer that splits at white space."
+            )
+    # Line feed alone ends a word: words may hold every other character that some
+    # library takes for a line break, and surrogates that strict UTF-8 refuses.
+    return "".join(f"{word}\n" for word in vocabulary).encode("utf-8", "surrogatepass")
+
+
+def _encode_config(model: SavedModel, hashes: dict[str, str]) -> bytes:
+    content = {
+        "format_version": FORMAT_VERSION,
+        "architecture": config_to_json(model.config),
+        "settings": model.settings,
+        "sha256": hashes,
+    }
+    try:
+        return (json.dumps(content, indent=2, allow_nan=False) + "\n").encode()
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"model: settings must be what JSON can hold, but: {error}. Use str, "
+            "finite numbers, bool, None, lists and dicts."
+        ) from error
+
+
+def _put(path: Path, data: bytes) -> None:
+    stage(path, lambda target: target.write_bytes(data)).replace(path)
+
+
+def _staged_name(name: str, digest: str) -> str:
+    stem, suffix = name.split(".")
+    return f"{stem}-{digest[:16]}.{suffix}"
+
+
+def _clean(directory: Path, hashes: dict[str, str]) -> None:
+    """Remove what the old model had more, and what killed processes left."""
+    if _VOCABULARY not in hashes:
+        (directory / _VOCABULARY).unlink(missing_ok=True)
+    leftover = re.compile(
+        r"\.?(weights-[0-9a-f]{16}\.safetensors|vocabulary-[0-9a-f]{16}\.txt)(\.tmp)?"
+    )
+    for file in directory.iterdir():
+        if leftover.fullmatch(file.name):
+            file.unlink()
+
+
+# Reading.
+
+
+def _check_version(fields: Fields) -> None:
+    version = fields.integer("format_version")
+    if version != FORMAT_VERSION:
+        raise ValueError(
+            f"{fields.shown}: format_version must be {FORMAT_VERSION}, the one this "
+            f"skelmo reads, found {version}. Upgrade skelmo."
+        )
+
+
+def _read_architecture(fields: Fields) -> BiLMConfig:
+    known = {field.name for field in dataclasses.fields(BiLMConfig)}
+    if unknown := sorted(fields.values.keys() - known):
+        raise ValueError(
+            f"{fields.shown}: key '{fields.prefix}{unknown[0]}' is unknown. "
+            f"{fields.remedy}"
+        )
+    return BiLMConfig(
+        filters=fields.filters("filters"),
+        char_embedding_dim=fields.integer("char_embedding_dim"),
+        n_highway=fields.integer("n_highway", minimum=0),
+        activation=fields.choice("activation", ("relu", "tanh")),
+        max_characters=fields.integer("max_characters", minimum=3),
+        word_embedding_dim=fields.integer("word_embedding_dim", minimum=0),
+        n_words=fields.integer("n_words", minimum=0),
+        token_projection=fields.flag("token_projection"),
+        hidden_size=fields.integer("hidden_size"),
+        proj_size=fields.integer("proj_size"),
+        num_layers=fields.integer("num_layers"),
+        lstm_projection=fields.flag("lstm_projection"),
+        cell_clip=fields.clip("cell_clip"),
+        proj_clip=fields.clip("proj_clip"),
+        skip_connections=fields.flag("skip_connections"),
+    )
+
+
+def _find(files: ModelFiles, name: str, hashes: Fields) -> str:
+    """Return the name under which the file with the hash of ``config.json`` lies."""
+    expected = hashes.text(name)
+    staged = _staged_name(name, expected)
+    found = staged if staged in files.names else name
+    if found not in files.names:
+        raise FileNotFoundError(
+            f"{files.shown(name)}: no such file, though {_CONFIG} names it. Copy or "
+            "save the model again."
+        )
+    path = files.path(found)
+    digest = _sha256(path)
+    if digest != expected:
+        raise ValueError(
+            f"{files.shown(found)}: must have sha256 {expected} by {_CONFIG}, found "
+            f"{digest} ({path.stat().st_size:,} bytes). {_COPY_AGAIN}"
+        )
+    return found
+
+
+def _sha256(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def _decode_vocabulary(path: Path, shown: str) -> list[str]:
+    try:
+        text = path.read_bytes().decode("utf-8", "surrogatepass")
+    except UnicodeDecodeError as error:
+        raise ValueError(
+            f"{shown}: must be UTF-8, but {error}. {_COPY_AGAIN}"
+        ) from error
+    return text.split("\n")[:-1]
+
+
+def _read_weights(
+    path: Path, shown: str, config: BiLMConfig, vocabulary: list[str] | None
+) -> dict[str, np.ndarray]:
+    try:
+        with safe_open(path, framework="numpy") as file:
+            names = file.keys()
+            _check_header(file, shown, config, vocabulary)
+            arrays = {name: file.get_tensor(name).astype(np.float32) for name in names}
+    except SafetensorError as error:
+        raise ValueError(
+            f"{shown}: must be a safetensors file, but reading it stopped with: "
+            f"{error}. {_COPY_AGAIN}"
+        ) from error
+    for name, array in arrays.items():
+        check_finite(array, name, shown=shown, remedy=_COPY_AGAIN)
+    return arrays
+
+
+def _check_header(
+    file: Any, shown: str, config: BiLMConfig, vocabulary: list[str] | None
+) -> None:
+    names = file.keys()
+    slices = {name: file.get_slice(name) for name in names}
+    found = {name: tuple(part.get_shape()) for name, part in slices.items()}
+    expected = model_shapes(config, vocabulary, found)
+    check_shapes(found, expected, shown=shown, by=_CONFIG, remedy=_COPY_AGAIN)
+    for name, part in slices.items():
+        if name not in expected:
+            raise ValueError(
+                f"{shown}: array '{name}' is not part of the architecture in "
+                f"{_CONFIG}. {_COPY_AGAIN}"
+            )
+        if part.get_dtype() not in _DTYPES.values():
+            raise ValueError(
+                f"{shown}: array '{name}' must be F32 or F16, found "
+                f"{part.get_dtype()}. {_COPY_AGAIN}"
+            )

@@ -1,0 +1,254 @@
+"""A language model between file and network: its configuration and plain arrays."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from skelmo.nn.bilm import BiLMConfig
+
+Shapes = dict[str, tuple[int, ...]]
+
+N_CHARACTERS = 262  # 256 bytes, 5 markers, and id 0 for a padded token position
+
+
+@dataclass(frozen=True, eq=False)
+class SavedModel:
+    """Everything a file knows of a language model.
+
+    Parameters
+    ----------
+    config : BiLMConfig
+        Architecture.
+    arrays : dict of str to numpy.ndarray
+        Weights, float32, under the names of ``BiLM(config).state_dict()``; optionally
+        also "softmax.weight" of shape (V, P) and "softmax.bias" of shape (V,).
+    settings : dict
+        What JSON can hold: tokenizer, sequence, training summary; empty for the files
+        of other programs.
+    vocabulary : list of str or None
+        The V words of the softmax; with a word-level embedding, also of its rows.
+    source : str
+        Where the model was read from.
+    """
+
+    config: BiLMConfig
+    arrays: dict[str, np.ndarray]
+    settings: dict[str, Any] = field(default_factory=dict)
+    vocabulary: list[str] | None = None
+    source: str = ""
+
+
+def expected_shapes(config: BiLMConfig) -> Shapes:
+    """Return name and shape of every array of ``BiLM(config).state_dict()``.
+
+    Parameters
+    ----------
+    config : BiLMConfig
+
+    Returns
+    -------
+    shapes : dict of str to tuple of int
+        In the order of the state dict.
+    """
+    return {**_encoder_shapes(config), **_lstm_shapes(config)}
+
+
+def _encoder_shapes(config: BiLMConfig) -> Shapes:
+    encoder, char_dim = "token_encoder", config.char_embedding_dim
+    n_filters, word_dim = sum(n for _, n in config.filters), config.word_embedding_dim
+    shapes: Shapes = {f"{encoder}.embedding.weight": (N_CHARACTERS, char_dim)}
+    for i, (width, n) in enumerate(config.filters):
+        shapes[f"{encoder}.convolutions.{i}.weight"] = (n, char_dim, width)
+        shapes[f"{encoder}.convolutions.{i}.bias"] = (n,)
+    for k in range(config.n_highway):
+        for gate in ("transform", "carry"):
+            shapes[f"{encoder}.highways.{k}.{gate}.weight"] = (n_filters, n_filters)
+            shapes[f"{encoder}.highways.{k}.{gate}.bias"] = (n_filters,)
+    if word_dim:
+        shapes[f"{encoder}.word_embedding.weight"] = (config.n_words, word_dim)
+    if config.token_projection:
+        n_in = n_filters + word_dim
+        shapes[f"{encoder}.projection.weight"] = (config.proj_size, n_in)
+        shapes[f"{encoder}.projection.bias"] = (config.proj_size,)
+    return shapes
+
+
+def _lstm_shapes(config: BiLMConfig) -> Shapes:
+    proj, hidden = config.proj_size, config.hidden_size
+    shapes: Shapes = {}
+    for lstm in ("forward_lstm", "backward_lstm"):
+        for k in range(config.num_layers):
+            shapes[f"{lstm}.weight_ih_l{k}"] = (4 * hidden, proj)
+            shapes[f"{lstm}.weight_hh_l{k}"] = (4 * hidden, proj)
+            shapes[f"{lstm}.bias_l{k}"] = (4 * hidden,)
+            if config.lstm_projection:
+                shapes[f"{lstm}.weight_hr_l{k}"] = (proj, hidden)
+    return shapes
+
+
+def model_shapes(
+    config: BiLMConfig, vocabulary: list[str] | None, names: Collection[str]
+) -> Shapes:
+    """Return `expected_shapes`, and those of the softmax if `names` has part of it."""
+    shapes = expected_shapes(config)
+    if any(name.startswith("softmax.") for name in names):
+        n_words = 0 if vocabulary is None else len(vocabulary)
+        shapes["softmax.weight"] = (n_words, config.proj_size)
+        shapes["softmax.bias"] = (n_words,)
+    return shapes
+
+
+def config_to_json(config: BiLMConfig) -> dict[str, Any]:
+    """Return the fields of `config`; equal arithmetic gives equal JSON."""
+    fields = dataclasses.asdict(config)
+    for key in ("cell_clip", "proj_clip"):
+        fields[key] = float(fields[key]) if fields[key] else None
+    return fields
+
+
+def weights_hash(model: SavedModel) -> str:
+    """Return a hash of all that the activations of a model depend on.
+
+    Parameters
+    ----------
+    model : SavedModel
+
+    Returns
+    -------
+    digest : str
+        SHA-256, hexadecimal, over configuration and arrays: the same in every process
+        and for every order of the arrays.
+    """
+    digest = hashlib.sha256()
+    digest.update(json.dumps(config_to_json(model.config), sort_keys=True).encode())
+    for name in sorted(model.arrays):
+        array = model.arrays[name]
+        # Little-endian, so that machines agree.
+        array = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<"))
+        digest.update(f"\n{name} {array.dtype.str} {array.shape}\n".encode())
+        digest.update(array.data)
+    return digest.hexdigest()
+
+
+def check_shapes(
+    found: Mapping[str, tuple[int, ...]],
+    expected: Shapes,
+    *,
+    shown: str,
+    by: str,
+    remedy: str,
+    kind: str = "array",
+) -> None:
+    """Raise unless `found` has every expected name in its shape; more is not looked at.
+
+    Parameters
+    ----------
+    found, expected : dict of str to tuple of int
+    shown : str
+        The file, as the message names it.
+    by : str
+        What the expected shapes follow from.
+    remedy : str
+    kind : str, default="array"
+        What the file calls an array.
+
+    Raises
+    ------
+    ValueError
+        Naming the first array that is missing or of another shape.
+    """
+    for name, shape in expected.items():
+        if name not in found:
+            raise ValueError(
+                f"{shown}: {kind} '{name}' of shape {shape} by {by} is missing. "
+                f"{remedy}"
+            )
+        if tuple(found[name]) != shape:
+            raise ValueError(
+                f"{shown}: {kind} '{name}' must have shape {shape} by {by}, found "
+                f"{tuple(found[name])}. {remedy}"
+            )
+
+
+def check_finite(array: np.ndarray, name: str, *, shown: str, remedy: str) -> None:
+    """Raise ValueError if an array holds nan or infinity."""
+    n_bad = array.size - int(np.isfinite(array).sum())
+    if n_bad:
+        raise ValueError(
+            f"{shown}: '{name}' must be finite in {array.dtype}, found {n_bad} of "
+            f"{array.size} values that are not. {remedy}"
+        )
+
+
+def check_config(
+    config: BiLMConfig, vocabulary: list[str] | None, *, shown: str, remedy: str
+) -> None:
+    """Raise ValueError if parts of a configuration contradict one another."""
+    width = max(width for width, _ in config.filters)
+    n_features = sum(n for _, n in config.filters) + config.word_embedding_dim
+    n_words = 0 if vocabulary is None else len(vocabulary)
+    rules = [
+        (
+            width <= config.max_characters,
+            f"the widest filter must span at most max_characters="
+            f"{config.max_characters} characters, found {width}",
+        ),
+        (
+            config.token_projection or n_features == config.proj_size,
+            f"without a token projection the {n_features} features of a token must "
+            f"equal proj_size={config.proj_size}",
+        ),
+        (
+            config.lstm_projection or config.hidden_size == config.proj_size,
+            f"without an LSTM projection hidden_size={config.hidden_size} must equal "
+            f"proj_size={config.proj_size}",
+        ),
+        (
+            not config.word_embedding_dim or config.n_words == n_words,
+            f"the word embedding must have a row for each word of the vocabulary, "
+            f"found {config.n_words} rows and {n_words} words",
+        ),
+    ]
+    for holds, message in rules:
+        if not holds:
+            raise ValueError(f"{shown}: {message}. {remedy}")
+
+
+def check_model(model: SavedModel) -> None:
+    """Raise ValueError unless a model's arrays are those of its configuration.
+
+    Parameters
+    ----------
+    model : SavedModel
+
+    Raises
+    ------
+    ValueError
+        If an array is missing, unknown, not float32, not finite or of another shape,
+        or the configuration contradicts itself.
+    """
+    remedy = "Take configuration, arrays and vocabulary of one model."
+    check_config(model.config, model.vocabulary, shown="model", remedy=remedy)
+    shapes = model_shapes(model.config, model.vocabulary, model.arrays)
+    found = {name: array.shape for name, array in model.arrays.items()}
+    check_shapes(found, shapes, shown="model", by="its config", remedy=remedy)
+    for name, array in model.arrays.items():
+        if name not in shapes:
+            raise ValueError(
+                f"model: array '{name}' is not part of its config. {remedy}"
+            )
+        if array.dtype != np.float32:
+            raise ValueError(
+                f"model: array '{name}' must be float32, found {array.dtype}. "
+                "Convert it with astype(numpy.float32)."
+            )
+        check_finite(
+            array, name, shown="model", remedy="Go back to weights that are finite."
+        )

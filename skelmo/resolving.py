@@ -1,0 +1,99 @@
+"""From what a user gives as `language_model` to a fitted one."""
+
+from __future__ import annotations
+
+import copy
+import warnings
+from typing import TYPE_CHECKING
+
+from sklearn.base import clone
+from sklearn.frozen import FrozenEstimator
+from sklearn.utils.validation import check_is_fitted
+
+from skelmo.language_model import ElmoLanguageModel
+from skelmo.persistence import torch_device
+from skelmo.validation import Documents
+
+if TYPE_CHECKING:
+    from skelmo.vectorizer import ElmoVectorizer
+
+
+def resolve_language_model(
+    vectorizer: ElmoVectorizer, documents: Documents
+) -> ElmoLanguageModel:
+    """Load, take or train the language model of a vectorizer.
+
+    Parameters
+    ----------
+    vectorizer : ElmoVectorizer
+    documents : Documents
+        To train on, if need be; missing ones are left out.
+
+    Returns
+    -------
+    language_model : ElmoLanguageModel
+        Fitted.
+
+    Raises
+    ------
+    TypeError
+        If a FrozenEstimator holds something else than an ElmoLanguageModel.
+    NotFittedError
+        If it holds an unfitted one.
+    """
+    given = vectorizer.language_model
+    if isinstance(given, FrozenEstimator):
+        return _frozen(given, vectorizer)
+    if given is None or isinstance(given, ElmoLanguageModel):
+        return _trained(given or ElmoLanguageModel(), vectorizer, documents)
+    functions = {
+        "tokenizer": vectorizer.tokenizer,
+        "sentence_splitter": vectorizer.sentence_splitter,
+        "device": vectorizer.device,
+    }
+    chosen = {name: value for name, value in functions.items() if value is not None}
+    return ElmoLanguageModel.load(given, **chosen)
+
+
+def _frozen(given: FrozenEstimator, vectorizer: ElmoVectorizer) -> ElmoLanguageModel:
+    model = given.estimator
+    owner = type(vectorizer).__name__
+    if not isinstance(model, ElmoLanguageModel):
+        raise TypeError(
+            f"The 'language_model' parameter of {owner} must freeze an "
+            f"ElmoLanguageModel, got FrozenEstimator({type(model).__name__}). Freeze a "
+            f"fitted ElmoLanguageModel."
+        )
+    check_is_fitted(model, "network_")
+    if vectorizer.device is not None:
+        device = torch_device(vectorizer.device)
+        if device != next(model.network_.parameters()).device:
+            # The frozen model is somebody else's: it stays where it is.
+            model = copy.copy(model)
+            model.network_ = copy.deepcopy(model.network_).to(device)
+    return model
+
+
+def _trained(
+    given: ElmoLanguageModel, vectorizer: ElmoVectorizer, documents: Documents
+) -> ElmoLanguageModel:
+    if hasattr(given, "network_"):
+        warnings.warn(
+            f"{type(vectorizer).__name__} trains a clone of the ElmoLanguageModel it "
+            f"is given, although this one is fitted. Pass "
+            f"FrozenEstimator(language_model) to use it as it is.",
+            UserWarning,
+            stacklevel=5,
+        )
+    model = clone(given)
+    settings = {"input": vectorizer.input, "missing": "error"}
+    for name in ("tokenizer", "sentence_splitter", "device"):
+        value = getattr(vectorizer, name)
+        if value is not None:
+            settings[name] = value
+    if model.random_state is None:
+        settings["random_state"] = vectorizer.random_state
+    if vectorizer.verbose and not model.verbose:
+        settings["verbose"] = vectorizer.verbose
+    model.set_params(**settings)
+    return model.fit([value for value in documents.values if value is not None])

@@ -1,0 +1,57 @@
+"""Documents to sequences of tokens: what a language model reads at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from skelmo.text.tokenization import split_sentences, tokenize
+
+
+@dataclass(frozen=True)
+class Analyzer:
+    """Split a document into sequences of tokens.
+
+    Parameters
+    ----------
+    tokenizer : callable, optional
+        From a sentence (str) to a list of str; None is `skelmo.text.tokenize`.
+    sentence_splitter : callable or "lines", optional
+        From a document (str) to a list of str; "lines" cuts at line ends only; None is
+        `skelmo.text.split_sentences`.
+    sequence : {"sentence", "document"}, default="sentence"
+        What is read from a fresh state: each sentence, or the whole document.
+    input : {"text", "tokens"}, default="text"
+        "tokens" takes a list of tokens, or a list of such sentences.
+    """
+
+    tokenizer: Callable[[str], Iterable[str]] | None = None
+    sentence_splitter: Callable[[str], Iterable[str]] | Literal["lines"] | None = None
+    sequence: str = "sentence"
+    input: str = "text"
+
+    def __call__(self, document: Any) -> list[list[str]]:
+        """Return the sequences of one document; none is empty."""
+        if self.input == "tokens":
+            sentences = _nested(document)
+        else:
+            split, cut = self._functions()
+            sentences = [list(cut(sentence)) for sentence in split(document)]
+        if self.sequence == "document":
+            sentences = [[token for sentence in sentences for token in sentence]]
+        return [sentence for sentence in sentences if sentence]
+
+    def _functions(self) -> tuple[Callable[..., Any], Callable[..., Any]]:
+        split: Any = self.sentence_splitter
+        if split == "lines":
+            split = str.splitlines
+        return split or split_sentences, self.tokenizer or tokenize
+
+
+def _nested(document: Any) -> list[list[str]]:
+    """Take a list of tokens or a list of lists of tokens."""
+    items = list(document)
+    if items and isinstance(items[0], str):
+        return [items]
+    return [list(sentence) for sentence in items]

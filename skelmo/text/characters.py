@@ -1,0 +1,95 @@
+"""Tokens to character ids, exactly as bilm-tf and AllenNLP encode them.
+
+A character is a UTF-8 byte. Ids: 0 a padded token position, 1-256 the bytes, then the
+sentence markers, the word markers and the padding inside a token.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+BEGIN_SENTENCE: Final = "<S>"
+END_SENTENCE: Final = "</S>"
+_BOS, _EOS, _BEGIN_WORD, _END_WORD, PADDING = 257, 258, 259, 260, 261
+_MARKERS = {BEGIN_SENTENCE: (_BOS,), END_SENTENCE: (_EOS,)}
+
+
+def token_bytes(token: str) -> bytes:
+    """Return the UTF-8 bytes of a token; lone surrogates vanish."""
+    return token.encode("utf-8", errors="ignore")
+
+
+def encode_tokens(tokens: Sequence[str], max_characters: int = 50) -> NDArray[np.int16]:
+    """Encode tokens as character ids.
+
+    Parameters
+    ----------
+    tokens : sequence of str of length U
+        ``"<S>"`` and ``"</S>"`` stand for the sentence markers.
+    max_characters : int, default=50
+        Bytes of a token, the two word markers included; what is beyond is cut, by
+        byte, even inside a character.
+
+    Returns
+    -------
+    char_ids : ndarray of shape (U, max_characters), int16
+        Between word markers, padded with 261.
+
+    Examples
+    --------
+    >>> encode_tokens(["hé"], max_characters=7).tolist()
+    [[259, 105, 196, 170, 260, 261, 261]]
+    """
+    char_ids = np.full((len(tokens), max_characters), PADDING, dtype=np.int16)
+    for row, token in zip(char_ids, tokens, strict=True):
+        marker = _MARKERS.get(token)
+        if marker is None:
+            content = np.frombuffer(token_bytes(token), np.uint8)[: max_characters - 2]
+            row[1 : len(content) + 1] = content
+            row[1 : len(content) + 1] += 1
+        else:
+            content = marker
+            row[1] = marker[0]
+        row[0] = _BEGIN_WORD
+        row[len(content) + 1] = _END_WORD
+    return char_ids
+
+
+def token_lengths(char_ids: NDArray[np.int16]) -> NDArray[np.int64]:
+    """Return the number of ids of each token, its two word markers included.
+
+    Parameters
+    ----------
+    char_ids : ndarray of shape (U, C)
+
+    Returns
+    -------
+    lengths : ndarray of shape (U,), int64
+    """
+    return (char_ids != PADDING).sum(axis=1)
+
+
+def trimmed_length(longest: int, max_width: int, max_characters: int) -> int:
+    """Return how many columns of ids decide the convolutions' maxima.
+
+    Windows that lie wholly in the padding all give one value, so one such window of the
+    widest filter is enough.
+
+    Parameters
+    ----------
+    longest : int
+        Ids of the longest token, word markers included.
+    max_width : int
+        Width of the widest filter.
+    max_characters : int
+        Columns there are.
+
+    Returns
+    -------
+    n_columns : int
+    """
+    return min(max_characters, longest + max_width)

@@ -1,0 +1,44 @@
+"""What the character limit of a language model cuts."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from skelmo.text.characters import token_bytes
+from skelmo.text.sequences import Sequences
+
+
+class Truncation(NamedTuple):
+    """Tokens longer than a language model reads, and the documents they stand in."""
+
+    n_tokens: int
+    n_documents: int
+
+
+def count_truncation(sequences: Sequences, max_characters: int) -> Truncation:
+    """Count the occurrences of tokens of which a part is cut.
+
+    Parameters
+    ----------
+    sequences : Sequences
+    max_characters : int
+        Bytes of a token that are read, two word markers included.
+
+    Returns
+    -------
+    Truncation
+    """
+    room = max_characters - 2
+    # A character has at most four bytes: few tokens need to be encoded to know.
+    long = [len(t) * 4 > room and len(token_bytes(t)) > room for t in sequences.tokens]
+    if not any(long):
+        return Truncation(0, 0)
+    cut = np.array(long)[sequences.token_ids]
+    per_document = np.diff(
+        np.concatenate([[0], np.cumsum(cut)])[
+            sequences.offsets[sequences.document_offsets]
+        ]
+    )
+    return Truncation(int(cut.sum()), int((per_document > 0).sum()))

@@ -1,0 +1,1 @@
+"""Pre-training: corpus, schedule, trainer."""

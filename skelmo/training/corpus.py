@@ -1,0 +1,111 @@
+"""A corpus as arrays: what the trainer and the evaluation read."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skelmo.text.characters import encode_tokens
+from skelmo.text.sequences import Sequences
+from skelmo.text.vocabulary import UNKNOWN, build_vocabulary
+
+
+class Corpus(NamedTuple):
+    """Sequences with the character ids and the softmax words of their tokens."""
+
+    sequences: Sequences
+    char_ids: NDArray[np.int16]  # (U, C)
+    word_of_token: NDArray[np.int64]  # (U,), row of the vocabulary
+
+    @property
+    def n_tokens(self) -> int:
+        """Number of tokens, sentence markers excluded."""
+        n_sequences = len(self.sequences.offsets) - 1
+        return len(self.sequences.token_ids) - 2 * n_sequences
+
+    @property
+    def unknown_share(self) -> float:
+        """Share of the tokens that the vocabulary lacks."""
+        words = self.word_of_token[self.sequences.token_ids]
+        return float((words == UNKNOWN).sum() / max(1, self.n_tokens))
+
+
+def count_tokens(sequences: Sequences, documents: NDArray[np.int64]) -> Counter[str]:
+    """Count the tokens of some documents, sentence markers included."""
+    counts = np.zeros(len(sequences.tokens), dtype=np.int64)
+    starts = sequences.offsets[sequences.document_offsets]
+    for document in documents:
+        span = sequences.token_ids[starts[document] : starts[document + 1]]
+        np.add.at(counts, span, 1)
+    seen = np.flatnonzero(counts)
+    return Counter({sequences.tokens[i]: int(counts[i]) for i in seen})
+
+
+def choose_vocabulary(
+    sequences: Sequences,
+    documents: NDArray[np.int64],
+    *,
+    min_count: int,
+    max_vocabulary: int | None,
+) -> list[str]:
+    """Choose the softmax words from the documents trained on."""
+    return build_vocabulary(
+        count_tokens(sequences, documents),
+        min_count=min_count,
+        max_vocabulary=max_vocabulary,
+    )
+
+
+def make_corpus(
+    sequences: Sequences, vocabulary: list[str], max_characters: int
+) -> Corpus:
+    """Look up characters and words of every unique token.
+
+    Parameters
+    ----------
+    sequences : Sequences
+    vocabulary : list of str
+        Words of the softmax; any other token is the unknown word there, and itself at
+        the input.
+    max_characters : int
+
+    Returns
+    -------
+    Corpus
+    """
+    rows = {word: row for row, word in enumerate(vocabulary)}
+    words = [rows.get(token, UNKNOWN) for token in sequences.tokens]
+    return Corpus(
+        sequences,
+        encode_tokens(sequences.tokens, max_characters),
+        np.array(words, dtype=np.int64),
+    )
+
+
+def split_documents(
+    n_documents: int, validation_fraction: float, rng: np.random.Generator
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Split whole documents into those to train on and those held out.
+
+    At least one document is left on either side, unless there is only one: it is
+    trained on.
+    """
+    if n_documents < 2:
+        return np.arange(n_documents), np.arange(0)
+    n_held_out = int(
+        np.clip(round(validation_fraction * n_documents), 1, n_documents - 1)
+    )
+    order = rng.permutation(n_documents)
+    return np.sort(order[n_held_out:]), np.sort(order[:n_held_out])
+
+
+def sequences_of(
+    sequences: Sequences, documents: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """Return the indices of the sequences of some documents."""
+    offsets = sequences.document_offsets
+    spans = [np.arange(offsets[d], offsets[d + 1]) for d in documents]
+    return np.concatenate([np.arange(0), *spans])

@@ -1,0 +1,51 @@
+"""Learning rate as a function of how far training is."""
+
+from __future__ import annotations
+
+import math
+
+SCHEDULES = ("constant", "decay", "adaptive", "cosine")
+
+# A rate that never quite stops learning, and one that "adaptive" gives up at, as in
+# scikit-learn's SGD.
+COSINE_FLOOR = 0.01
+DECAY_HALVINGS = 5.0
+
+
+def learning_rate_at(
+    progress: float, *, schedule: str, initial: float, warmup: float, scale: float = 1.0
+) -> float:
+    """Return the learning rate.
+
+    Parameters
+    ----------
+    progress : float
+        Share of the planned tokens (``max_epochs`` epochs) done, 0 to 1.
+    schedule : {"constant", "decay", "adaptive", "cosine"}
+        "decay" halves the rate five times in all, ``2 ** (-5 * progress)``; "cosine"
+        lets it fall to a hundredth; "adaptive" is constant but for `scale`.
+    initial : float
+        Rate after the warm-up.
+    warmup : float
+        Share of training in which the rate rises linearly from 0.
+    scale : float, default=1.0
+        What "adaptive" has come to: a fifth for each time validation stalled.
+
+    Returns
+    -------
+    learning_rate : float
+
+    Examples
+    --------
+    >>> learning_rate_at(0.5, schedule="cosine", initial=1.0, warmup=0.0)
+    0.505
+    """
+    if progress < warmup:
+        return initial * progress / warmup
+    if schedule == "decay":
+        return initial * 2.0 ** (-DECAY_HALVINGS * progress)
+    if schedule == "cosine":
+        through = min(1.0, (progress - warmup) / max(1e-12, 1.0 - warmup))
+        share = (1.0 + math.cos(math.pi * through)) / 2.0
+        return initial * (COSINE_FLOOR + (1.0 - COSINE_FLOOR) * share)
+    return initial * (scale if schedule == "adaptive" else 1.0)

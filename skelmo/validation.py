@@ -1,0 +1,328 @@
+"""Checks of what users give, each with its message: who, rule, value, remedy."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from collections.abc import Iterable, Mapping
+from numbers import Integral
+from typing import Any, NamedTuple
+
+import numpy as np
+
+FEW_TOKENS = 1000  # a corpus smaller than this teaches little
+_LONGEST_VALUE = 40  # characters of a bad value that a message shows
+
+
+class Documents(NamedTuple):
+    """Documents as given, checked."""
+
+    values: list[Any]  # a str, or a list of tokens or of sentences; None where missing
+    name: str | None  # of the column they came from
+
+
+def check_documents(
+    X: Any, *, owner: str, missing: str = "error", input: str = "text"
+) -> Documents:
+    """Take the documents out of whatever holds them.
+
+    Parameters
+    ----------
+    X : iterable
+        Documents: a list, generator, one-dimensional array or series, or a frame or
+        array of one column.
+    owner : str
+        The class that asks, for the messages.
+    missing : {"error", "empty", "nan"}, default="error"
+        What None, nan, NA and NaT do: raise, or else stand as None in `values`.
+    input : {"text", "tokens"}, default="text"
+        Whether a document is a str or a list of tokens (or of lists of tokens).
+
+    Returns
+    -------
+    Documents
+
+    Raises
+    ------
+    TypeError
+        If X or one of its documents is of a wrong type.
+    ValueError
+        If X is one str or has several columns, if a document is missing under
+        ``missing="error"``, or if bytes are not UTF-8.
+    """
+    column, name = _one_column(X, owner)
+    as_document = _as_text if input == "text" else _as_tokens
+    values: list[Any] = []
+    absent: list[int] = []
+    for row, value in enumerate(column):
+        if is_missing(value):
+            absent.append(row)
+            values.append(None)
+        else:
+            values.append(as_document(value, row, owner))
+    if absent and missing == "error":
+        raise ValueError(
+            f"{owner} needs a text in every row of X, but {len(absent)} of "
+            f"{len(values)} are missing, the first in row {absent[0]} "
+            f"({_shown(column[absent[0]])}). Fill them in, or set missing='empty' or "
+            f"missing='nan'."
+        )
+    return Documents(values, name)
+
+
+def is_missing(value: Any) -> bool:
+    """Tell whether a value is None, nan, pandas.NA or pandas.NaT."""
+    if value is None:
+        return True
+    if isinstance(value, float | np.floating):
+        return bool(value != value)
+    # Comparing NA gives NA; pandas is asked only if somebody has imported it.
+    pandas = sys.modules.get("pandas")
+    return pandas is not None and (value is pandas.NA or value is pandas.NaT)
+
+
+def check_not_empty(documents: Documents, owner: str) -> None:
+    """Raise unless there is a document.
+
+    Raises
+    ------
+    ValueError
+        If there is none.
+    """
+    if not documents.values:
+        raise ValueError(
+            f"{owner} needs at least 1 document to fit, but X has 0 sample(s). Pass a "
+            f"non-empty X."
+        )
+
+
+def check_corpus_size(n_tokens: int, owner: str) -> None:
+    """Raise or warn if there is too little text to train on.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than 2 tokens.
+
+    Warns
+    -----
+    UserWarning
+        If there are fewer than 1,000.
+    """
+    if n_tokens < 2:
+        raise ValueError(
+            f"{owner} needs at least 2 tokens to train on, found {n_tokens}. Pass more "
+            f"text, or check the tokenizer."
+        )
+    if n_tokens < FEW_TOKENS:
+        warnings.warn(
+            f"{owner} is trained on {n_tokens} tokens only; fewer than {FEW_TOKENS:,} "
+            f"teach it little. Pass more text, or use a model trained on more.",
+            UserWarning,
+            stacklevel=5,
+        )
+
+
+def check_filters(
+    filters: Any, max_characters: int, owner: str
+) -> tuple[tuple[int, int], ...]:
+    """Return the filters as pairs of integers.
+
+    Raises
+    ------
+    ValueError
+        If they are not pairs of positive integers, or wider than a token.
+    """
+    try:
+        pairs = tuple((int(width), int(n)) for width, n in filters)
+        good = bool(pairs) and all(
+            float(a) == int(a) and int(a) >= 1 for pair in filters for a in pair
+        )
+    except (TypeError, ValueError):
+        good = False
+    if not good:
+        raise ValueError(
+            f"The 'filters' parameter of {owner} must be pairs (width, number) of "
+            f"positive integers. Got {filters!r} instead."
+        )
+    widest = max(width for width, _ in pairs)
+    if widest > max_characters:
+        raise ValueError(
+            f"The 'filters' parameter of {owner} must not be wider than max_characters="
+            f"{max_characters}. Got a width of {widest} instead."
+        )
+    return pairs
+
+
+def check_tied_sizes(estimator: Any, owner: str) -> None:
+    """Raise if a tied softmax does not fit the word-level embedding.
+
+    Raises
+    ------
+    ValueError
+        If `tie_weights` is set and the two sizes differ.
+    """
+    if estimator.tie_weights and estimator.word_embedding_dim != estimator.proj_size:
+        raise ValueError(
+            f"tie_weights=True of {owner} needs word_embedding_dim equal to proj_size, "
+            f"got {estimator.word_embedding_dim} and {estimator.proj_size}. Set "
+            f"word_embedding_dim={estimator.proj_size}, or tie_weights=False."
+        )
+
+
+def check_pooling(pooling: Any, owner: str) -> list[str]:
+    """Return the poolings as a list.
+
+    Raises
+    ------
+    ValueError
+        If one is unknown, or there is none.
+    """
+    names = [pooling] if isinstance(pooling, str) else list(pooling)
+    known = ("mean", "max", "min", "last")
+    if not names or len(set(names)) < len(names) or not set(names) <= set(known):
+        raise ValueError(
+            f"The 'pooling' parameter of {owner} must be one of {', '.join(known)} or "
+            f"a list of different ones. Got {pooling!r} instead."
+        )
+    return names
+
+
+def check_layers(layers: Any, n_layers: int, owner: str) -> list[int] | None:
+    """Return the indices of the layers to use; None stands for their mean.
+
+    Raises
+    ------
+    ValueError
+        If a layer does not exist, or none is named.
+    """
+    if layers == "mean":
+        return None
+    if layers == "concat":
+        return list(range(n_layers))
+    if layers == "top":
+        return [n_layers - 1]
+    chosen = list(layers) if isinstance(layers, list | tuple) else [layers]
+    whole = all(isinstance(k, Integral) and not isinstance(k, bool) for k in chosen)
+    if not chosen or not whole or not all(-n_layers <= k < n_layers for k in chosen):
+        raise ValueError(
+            f"The 'layers' parameter of {owner} must name layers of this language "
+            f"model, 0 to {n_layers - 1} or -{n_layers} to -1, or be 'mean', 'top' or "
+            f"'concat'. Got {layers!r} instead."
+        )
+    return [int(k) % n_layers for k in chosen]
+
+
+def check_column_name(name: str | None, fitted: Any, owner: str) -> None:
+    """Raise if documents come from another column than those of `fit`.
+
+    Raises
+    ------
+    ValueError
+        If both have a name and the names differ.
+    """
+    if name is not None and fitted is not None and name != fitted[0]:
+        raise ValueError(
+            f"{owner} was fitted on column {str(fitted[0])!r}, but X is column "
+            f"{name!r}. Pass the column of the same name."
+        )
+
+
+def _one_column(X: Any, owner: str) -> tuple[list[Any], str | None]:
+    """Return the values of X and the name of its column."""
+    if isinstance(X, str):
+        raise ValueError(
+            "Iterable over raw text documents expected, string object received. "
+            "Wrap it in a list: [X]."
+        )
+    if isinstance(X, bytes | Mapping) or not isinstance(X, Iterable):
+        raise TypeError(
+            f"{owner} needs an iterable of documents, got {_shown(X)}. "
+            f"Pass a list, a Series or an array."
+        )
+    if hasattr(X, "columns") and hasattr(X, "shape"):
+        columns = list(X.columns)
+        if len(columns) != 1:
+            raise ValueError(
+                f"{owner} takes one column of text, but X has {len(columns)}: "
+                f"{', '.join(map(repr, columns))}. Choose one, X[{_first(columns)!r}], "
+                f"or use ColumnTransformer([('text', {owner}(), "
+                f"{_first(columns)!r})])."
+            )
+        name = columns[0]
+        return list(X[name]), name if isinstance(name, str) else None
+    if hasattr(X, "toarray"):
+        raise TypeError(
+            f"{owner} needs documents, but X is a sparse {type(X).__name__}: sparse "
+            f"data is not supported. Pass the texts themselves."
+        )
+    if isinstance(X, np.ndarray):
+        return list(_array_column(X, owner)), None
+    name = getattr(X, "name", None)
+    return list(X), name if isinstance(name, str) else None
+
+
+def _first(columns: list[Any]) -> Any:
+    return columns[0] if columns else "text"
+
+
+def _array_column(X: np.ndarray, owner: str) -> np.ndarray:
+    if X.ndim == 1:
+        return X
+    if X.ndim == 2 and X.shape[1] == 1:
+        return X[:, 0]
+    raise ValueError(
+        f"{owner} takes a one-dimensional array of documents, but X has shape "
+        f"{X.shape}. Choose one column, X[:, 0], or use ColumnTransformer([('text', "
+        f"{owner}(), 0)])."
+    )
+
+
+def _as_text(value: Any, row: int, owner: str) -> str:
+    if isinstance(value, str):
+        return str(value)
+    if isinstance(value, bytes):
+        try:
+            return value.decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise ValueError(
+                f"{owner}: row {row} of X must be text or UTF-8 bytes, got "
+                f"{_shown(value)}, which is not UTF-8 ({error.reason} at byte "
+                f"{error.start}). Decode it first, as in X[{row}].decode('latin-1')."
+            ) from error
+    hint = "Convert it with str()."
+    if isinstance(value, list | tuple):
+        hint = "Join it to a text, or set input='tokens'."
+    raise TypeError(
+        f"{owner}: row {row} of X must be a str, got {_shown(value)}. {hint}"
+    )
+
+
+def _as_tokens(value: Any, row: int, owner: str) -> list[Any]:
+    """Accept a list of tokens or a list of such sentences."""
+    bad = value
+    if isinstance(value, list | tuple | np.ndarray):
+        items = list(value)
+        nested = bool(items) and not isinstance(items[0], str)
+        if not nested:
+            items = [items]
+        sentences = [s for s in items if isinstance(s, list | tuple | np.ndarray)]
+        if len(sentences) == len(items):
+            wrong = [t for s in sentences for t in s if not isinstance(t, str)]
+            if not wrong:
+                tokens = [[str(token) for token in s] for s in sentences]
+                return tokens if nested else tokens[0]
+            bad = wrong[0]
+    hint = "Split it into tokens, or set input='text'."
+    raise TypeError(
+        f"{owner}: row {row} of X must be a list of tokens (str) or a list of such "
+        f"sentences, got {_shown(bad)}. {hint}"
+    )
+
+
+def _shown(value: Any) -> str:
+    """Return type and value, the value cut."""
+    text = repr(value)
+    if len(text) > _LONGEST_VALUE:
+        text = text[:_LONGEST_VALUE] + "..."
+    return f"{type(value).__name__} {text}"

@@ -1,0 +1,389 @@
+"""Documents to ELMo features, as a scikit-learn transformer."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from numbers import Integral
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, TransformerMixin, _fit_context
+from sklearn.frozen import FrozenEstimator
+from sklearn.utils import Tags
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import check_is_fitted
+from tqdm.auto import tqdm
+
+from skelmo.encoding.encoder import Encoder
+from skelmo.encoding.pooling import POOLINGS
+from skelmo.fitting import analyzer_of
+from skelmo.language_model import ElmoLanguageModel
+from skelmo.resolving import resolve_language_model
+from skelmo.text.analysis import Analyzer
+from skelmo.text.sequences import Sequences, index_documents
+from skelmo.text.truncation import Truncation, count_truncation
+from skelmo.validation import (
+    Documents,
+    check_column_name,
+    check_documents,
+    check_layers,
+    check_not_empty,
+    check_pooling,
+)
+
+
+class ElmoVectorizer(TransformerMixin, BaseEstimator):
+    """Turn documents into dense features by an ELMo language model.
+
+    The features of a document are its tokens' layer activations, pooled over the
+    document and then mixed over the layers. They depend on that document alone: not on
+    the other documents, their order, the batch size or what was encoded before. Words
+    are read as characters, so unknown and misspelt words have vectors too.
+
+    Parameters
+    ----------
+    language_model : str, os.PathLike, ElmoLanguageModel, FrozenEstimator or None, \
+default=None
+        A directory or zip archive with a model of skelmo, AllenNLP or bilm-tf; or an
+        `ElmoLanguageModel`, cloned and trained inside `fit` on the documents given; or
+        ``FrozenEstimator(fitted_model)``, used as it is. None trains an
+        ``ElmoLanguageModel()``.
+    layers : {"mean", "top", "concat"}, int or list of int, default="mean"
+        Layers to use; 0 is the character CNN, -1 the top. "mean" averages all layers;
+        "concat" and a list put layers side by side.
+    pooling : {"mean", "max", "min", "last"} or list of these, default="mean"
+        How token activations become a document's; several are put side by side. "last"
+        is the last token's forward and the first token's backward half.
+    tokenizer : callable, default=None
+        From a sentence (str) to a list of str; None takes the language model's.
+    sentence_splitter : callable or "lines", default=None
+        From a document (str) to a list of str; None takes the language model's.
+    input : {"text", "tokens"}, default="text"
+        Whether a document is a str, or a list of tokens or of lists of tokens.
+    missing : {"error", "empty", "nan"}, default="error"
+        What a missing document (None, nan, NA) gives: an error, a row of zeros or a
+        row of nan.
+    max_batch_tokens : int, default=8192
+        Tokens that go through the network at once; bounds the memory, and changes no
+        feature.
+    device : str or None, default=None
+        A torch device or "auto"; None takes the language model's.
+    random_state : int, RandomState instance or None, default=None
+        For a language model trained inside `fit` that has none of its own.
+    verbose : int, default=0
+        1 shows progress bars.
+
+    Attributes
+    ----------
+    language_model_ : ElmoLanguageModel
+        The fitted language model.
+    truncation_ : Truncation
+        Tokens of `fit` of which the language model reads only a part, and the
+        documents they stand in.
+    feature_names_in_ : ndarray of shape (1,)
+        Name of the column given to `fit`; only there if it had one.
+
+    See Also
+    --------
+    ElmoLanguageModel : The language model, with everything that can be tuned.
+
+    Notes
+    -----
+    Each layer is pooled first and layers are mixed afterwards, which for mean pooling
+    equals the paper's order. Time is linear in the number of tokens. `fit` with a ready
+    language model learns nothing from X: it checks the documents and counts what is
+    cut.
+
+    References
+    ----------
+    .. [1] Peters et al. (2018), Deep contextualized word representations,
+       https://arxiv.org/abs/1802.05365
+
+    Examples
+    --------
+    >>> from skelmo import ElmoLanguageModel, ElmoVectorizer
+    >>> texts = ["The cat sat on the mat.", "Stocks fell on Monday."] * 100
+    >>> model = ElmoLanguageModel(hidden_size=32, proj_size=16, max_epochs=1)
+    >>> ElmoVectorizer(language_model=model, random_state=0).fit_transform(texts).shape
+    (200, 32)
+    """
+
+    _parameter_constraints: dict[str, list[Any]] = {
+        "language_model": [str, os.PathLike, ElmoLanguageModel, FrozenEstimator, None],
+        "layers": [StrOptions({"mean", "top", "concat"}), Integral, list, tuple],
+        "pooling": [StrOptions(set(POOLINGS)), list, tuple],
+        "tokenizer": [callable, None],
+        "sentence_splitter": [callable, StrOptions({"lines"}), None],
+        "input": [StrOptions({"text", "tokens"})],
+        "missing": [StrOptions({"error", "empty", "nan"})],
+        "max_batch_tokens": [Interval(Integral, 1, None, closed="left")],
+        "device": [str, None],
+        "random_state": ["random_state"],
+        "verbose": ["verbose"],
+    }
+
+    def __init__(
+        self,
+        *,
+        language_model: str
+        | os.PathLike[str]
+        | ElmoLanguageModel
+        | FrozenEstimator
+        | None = None,
+        layers: str | int | Sequence[int] = "mean",
+        pooling: str | Sequence[str] = "mean",
+        tokenizer: Callable[[str], Iterable[str]] | None = None,
+        sentence_splitter: Callable[[str], Iterable[str]] | str | None = None,
+        input: str = "text",
+        missing: str = "error",
+        max_batch_tokens: int = 8192,
+        device: str | None = None,
+        random_state: int | np.random.RandomState | None = None,
+        verbose: int = 0,
+    ) -> None:
+        self.language_model = language_model
+        self.layers = layers
+        self.pooling = pooling
+        self.tokenizer = tokenizer
+        self.sentence_splitter = sentence_splitter
+        self.input = input
+        self.missing = missing
+        self.max_batch_tokens = max_batch_tokens
+        self.device = device
+        self.random_state = random_state
+        self.verbose = verbose
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X: Any, y: Any = None) -> ElmoVectorizer:
+        """Load or train the language model.
+
+        Parameters
+        ----------
+        X : iterable of str
+            Documents: a list, Series, array, generator or a frame of one column.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        self : ElmoVectorizer
+        """
+        self._fit(X)
+        return self
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit_transform(self, X: Any, y: Any = None) -> NDArray[np.float32]:
+        """Fit, then transform the same documents.
+
+        Parameters
+        ----------
+        X : iterable of str
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        features : ndarray of shape (n_documents, n_features), float32
+        """
+        return self._encode(self._fit(X))
+
+    def transform(self, X: Any) -> NDArray[np.float32]:
+        """Encode documents.
+
+        Parameters
+        ----------
+        X : iterable of str
+
+        Returns
+        -------
+        features : ndarray of shape (n_documents, n_features), float32
+            Zeros for a document without tokens.
+        """
+        return self._encode(self._check(X))
+
+    def transform_tokens(self, X: Any) -> list[NDArray[np.float32]]:
+        """Encode every token, with the layers mixed per token.
+
+        Parameters
+        ----------
+        X : iterable of str
+
+        Returns
+        -------
+        features : list of ndarray of shape (n_tokens, n_token_features), float32
+            One array per document; row k belongs to token k of `tokenize`.
+        """
+        documents = self._check(X)
+        config = self.language_model_.config_
+        empty = np.zeros((0, config.n_layers, config.n_features), dtype=np.float32)
+        sequences, place = self._index(documents)
+        found = dict(self._encoder().tokens(sequences))
+        return [self._mix(empty if k is None else found.get(k, empty)) for k in place]
+
+    def tokenize(self, X: Any) -> list[list[str]]:
+        """Return the tokens of each document, as the language model reads them.
+
+        Parameters
+        ----------
+        X : iterable of str
+
+        Returns
+        -------
+        tokens : list of list of str
+            Empty for a missing document.
+        """
+        documents = self._check(X)
+        analyze = self._analyzer()
+        return [
+            []
+            if value is None
+            else [t for sequence in analyze(value) for t in sequence]
+            for value in documents.values
+        ]
+
+    def get_feature_names_out(self, input_features: Any = None) -> NDArray[np.object_]:
+        """Return the names of the features: pooling, layer, direction and index.
+
+        Parameters
+        ----------
+        input_features : None
+            Ignored.
+
+        Returns
+        -------
+        names : ndarray of shape (n_features,), object
+            As "elmo_mean_layer2_forward_0"; "mix" stands for the mean of all layers.
+        """
+        check_is_fitted(self, "language_model_")
+        proj_size = self.language_model_.config_.proj_size
+        layers = (
+            ["mix"] if self._layers is None else [f"layer{k}" for k in self._layers]
+        )
+        return np.array(
+            [
+                f"elmo_{pooling}_{layer}_{direction}_{k}"
+                for pooling in self._pooling
+                for layer in layers
+                for direction in ("forward", "backward")
+                for k in range(proj_size)
+            ],
+            dtype=object,
+        )
+
+    def __sklearn_tags__(self) -> Tags:
+        """Say that documents go in and dense float32 comes out."""
+        tags = super().__sklearn_tags__()
+        tags.input_tags.string = True
+        tags.input_tags.one_d_array = True
+        tags.input_tags.two_d_array = False
+        tags.input_tags.allow_nan = self.missing != "error"
+        tags.transformer_tags.preserves_dtype = []
+        return tags
+
+    def _fit(self, X: Any) -> Documents:
+        """Fit; return the checked documents, as a generator can be read only once."""
+        owner = type(self).__name__
+        self._pooling = check_pooling(self.pooling, owner)
+        documents = self._read(X)
+        check_not_empty(documents, owner)
+        self.language_model_ = resolve_language_model(self, documents)
+        n_layers = self.language_model_.config_.n_layers
+        self._layers = check_layers(self.layers, n_layers, owner)
+        if hasattr(self, "feature_names_in_"):
+            del self.feature_names_in_
+        if documents.name is not None:
+            self.feature_names_in_ = np.array([documents.name], dtype=object)
+        self.truncation_ = self._truncation(self._index(documents)[0])
+        return documents
+
+    def _read(self, X: Any) -> Documents:
+        return check_documents(
+            X, owner=type(self).__name__, missing=self.missing, input=self.input
+        )
+
+    def _check(self, X: Any) -> Documents:
+        """Check documents to transform, and that they come from the same column."""
+        check_is_fitted(self, "language_model_")
+        documents = self._read(X)
+        check_column_name(
+            documents.name,
+            getattr(self, "feature_names_in_", None),
+            type(self).__name__,
+        )
+        return documents
+
+    def _index(self, documents: Documents) -> tuple[Sequences, list[int | None]]:
+        """Index the distinct documents; say where each one went."""
+        rows: dict[Any, int] = {}
+        distinct: list[Any] = []
+        place: list[int | None] = []
+        for value in documents.values:
+            if value is None:
+                place.append(None)
+                continue
+            key = value if isinstance(value, str) else repr(value)
+            if key not in rows:
+                rows[key] = len(distinct)
+                distinct.append(value)
+            place.append(rows[key])
+        analyze = self._analyzer()
+        return index_documents(analyze(value) for value in distinct), place
+
+    def _encode(self, documents: Documents) -> NDArray[np.float32]:
+        """Pool each distinct document once and mix its layers."""
+        n_documents = len(documents.values)
+        n_features = len(self.get_feature_names_out())
+        fill = np.nan if self.missing == "nan" else 0.0
+        features = np.full((n_documents, n_features), fill, dtype=np.float32)
+        sequences, place = self._index(documents)
+        self._warn_of_truncation(self._truncation(sequences))
+        with tqdm(
+            total=sequences.n_documents,
+            desc="encode",
+            unit="document",
+            disable=not self.verbose,
+        ) as bar:
+            pooled = self._encoder().pool(sequences, self._pooling, bar.update)
+        mixed = self._mix(pooled)  # (n_distinct, n_poolings, n_token_features)
+        mixed = mixed.reshape(len(mixed), n_features)
+        present = [row for row, k in enumerate(place) if k is not None]
+        features[present] = mixed[[place[row] for row in present]]
+        return features
+
+    def _mix(self, activations: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Mix or choose layers: (..., L + 1, 2P) to (..., n_token_features)."""
+        if self._layers is None:
+            return activations.mean(axis=-2)
+        chosen = activations[..., self._layers, :]
+        return chosen.reshape(*chosen.shape[:-2], -1)
+
+    def _encoder(self) -> Encoder:
+        return self.language_model_.encoder(self.max_batch_tokens)
+
+    def _analyzer(self) -> Analyzer:
+        own = analyzer_of(self.language_model_)
+        return replace(
+            own,
+            tokenizer=self.tokenizer or own.tokenizer,
+            sentence_splitter=self.sentence_splitter or own.sentence_splitter,
+            input=self.input,
+        )
+
+    def _truncation(self, sequences: Sequences) -> Truncation:
+        return count_truncation(sequences, self.language_model_.config_.max_characters)
+
+    def _warn_of_truncation(self, cut: Truncation) -> None:
+        if cut.n_tokens:
+            room = self.language_model_.config_.max_characters - 2
+            warnings.warn(
+                f"{type(self).__name__}: {cut.n_tokens} tokens in {cut.n_documents} "
+                f"documents are longer than the {room} bytes that the language model "
+                f"reads of a token; the rest of them is ignored. Use a tokenizer that "
+                f"cuts shorter tokens if that matters.",
+                UserWarning,
+                stacklevel=4,
+            )

@@ -1,0 +1,61 @@
+"""Directories and archives that hold a model, and those that do not."""
+
+import re
+import shutil
+import zipfile
+
+import pytest
+from tiny_models import tf_datasets, write_tf
+
+from skelmo.pretrained.bilm_format import read_bilm
+
+
+def test_no_such_path(tmp_path):
+    message = f"{tmp_path}/elmo: no such directory or zip file. Check the path."
+
+    with pytest.raises(FileNotFoundError, match=f"^{re.escape(message)}$"):
+        read_bilm(tmp_path / "elmo")
+
+
+def test_a_file_that_is_not_a_zip(tmp_path):
+    file = tmp_path / "144.zip"
+    file.write_text("Not found", encoding="utf-8")
+    message = (
+        f"{file}: must be a directory or a zip archive, found another file, which "
+        "begins with b'Not found'. Give the directory that holds the model's files."
+    )
+
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        read_bilm(file)
+
+
+def test_a_zip_of_two_models(tmp_path):
+    for name in ("a", "b"):
+        write_tf(tmp_path / "packed" / name, tf_datasets())
+    archive = shutil.make_archive(str(tmp_path / "two"), "zip", tmp_path / "packed")
+    message = (
+        f"{archive}: must hold one model, found weights in the folders a, b. Unpack it "
+        "and give one directory."
+    )
+
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        read_bilm(archive)
+
+
+def test_a_damaged_zip(tmp_path):
+    write_tf(tmp_path / "packed", tf_datasets())
+    archive = tmp_path / "model.zip"
+    with zipfile.ZipFile(archive, "w") as opened:  # stored, not deflated
+        for file in sorted((tmp_path / "packed").iterdir()):
+            opened.write(file, file.name)
+    content = bytearray(archive.read_bytes())
+    content[len(content) // 2] ^= 0xFF
+    archive.write_bytes(content)
+    message = (
+        f"{archive}/weights.hdf5: cannot be unpacked: Bad CRC-32 for file "
+        "'weights.hdf5'. Download the archive again, or unpack it and give the "
+        "directory."
+    )
+
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        read_bilm(archive)
