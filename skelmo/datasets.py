@@ -142,10 +142,10 @@ def load_docstrings(*, return_X_y=False, as_frame=False):
 def _summaries(library):
     """Return a dict from each distinct clean summary to the best name for it."""
     candidates = dict(_public_objects(library))
-    names = {}
+    names: dict[str, str] = {}
     for name in sorted(candidates, key=lambda name: (name.count("."), len(name), name)):
         names.setdefault(_docstring(candidates[name]), name)
-    texts = {}
+    texts: dict[str, str] = {}
     for docstring, name in names.items():
         text = _clean(_summary(docstring))
         if len(text.split()) >= _MIN_WORDS:
@@ -382,7 +382,8 @@ def _read_polarity(content):
     with tarfile.open(fileobj=io.BytesIO(content), mode="r:gz") as archive:
         for member in filter(tarfile.TarInfo.isfile, archive):
             name = PurePosixPath(member.name).name
-            files[name] = archive.extractfile(member).read()
+            file = archive.extractfile(member)
+            files[name] = file.read() if file is not None else b""
     # Split before decoding: str.splitlines would also cut at 0x85, an ellipsis here.
     return tuple(
         [line.decode("cp1252", "replace").strip() for line in lines if line.strip()]

@@ -111,7 +111,7 @@ def document_nll(
     """
     check_is_fitted(estimator)
     owner = type(estimator).__name__
-    if estimator.vocabulary_ is None:
+    if not len(estimator.network_.softmax.bias):
         raise ValueError(
             f"{owner} needs a softmax to give likelihoods, but the files it was read "
             f"from hold none: they suffice for features only. Train a model with fit."
@@ -123,7 +123,7 @@ def document_nll(
             f"{sequences.n_documents} documents and no token. Pass some text."
         )
     corpus = make_corpus(
-        sequences, estimator.vocabulary_, estimator.config_.max_characters
+        sequences, estimator.vocabulary_ or [], estimator.config_.max_characters
     )
     which = np.arange(len(sequences.lengths))
     by_sequence = negative_log_likelihood(estimator.network_, corpus, which)

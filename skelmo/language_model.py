@@ -269,7 +269,8 @@ default=((1, 32), (2, 32), (3, 64), (4, 128), (5, 128), (6, 128))
         self : ElmoLanguageModel
         """
         trained = fitting.pretrain_on(self, X)
-        self.network_, self.vocabulary_ = trained.model, trained.vocabulary
+        self.network_ = trained.model
+        self.vocabulary_: list[str] | None = trained.vocabulary
         self.config_ = trained.model.bilm.config
         self.history_ = trained.state.history
         self.n_epochs_, self.n_tokens_ = trained.state.epoch, trained.state.n_tokens
@@ -341,7 +342,7 @@ default=((1, 32), (2, 32), (3, 64), (4, 128), (5, 128), (6, 128))
         check_is_fitted(self)
         word_ids = None
         if self.config_.word_embedding_dim:
-            word_ids = {word: row for row, word in enumerate(self.vocabulary_)}
+            word_ids = {word: row for row, word in enumerate(self.vocabulary_ or [])}
         return Encoder(self.network_.bilm, word_ids, max_batch_tokens)
 
     def save(self, path: str | os.PathLike[str]) -> None:

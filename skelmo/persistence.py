@@ -36,7 +36,11 @@ def network_arrays(network: LanguageModel) -> dict[str, np.ndarray]:
         name.removeprefix("bilm."): tensor.detach().float().cpu().numpy()
         for name, tensor in network.state_dict().items()
     }
-    return {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+    return {
+        name: np.ascontiguousarray(array)
+        for name, array in arrays.items()
+        if array.size or not name.startswith("softmax.")
+    }
 
 
 def build_network(
@@ -44,16 +48,14 @@ def build_network(
 ) -> LanguageModel:
     """Build a network around given weights, in evaluation mode."""
     with torch.random.fork_rng(devices=[]):
-        softmax = None
-        if "softmax.weight" in arrays:
-            softmax = SoftmaxLoss(*arrays["softmax.weight"].shape)
-        network = LanguageModel(BiLM(config), softmax)
-    network.load_state_dict(
-        {
-            name if name.startswith("softmax.") else f"bilm.{name}": torch.tensor(array)
-            for name, array in arrays.items()
-        }
-    )
+        n_words = len(arrays.get("softmax.bias", ()))
+        network = LanguageModel(BiLM(config), SoftmaxLoss(n_words, config.proj_size))
+    state = {
+        name if name.startswith("softmax.") else f"bilm.{name}": torch.tensor(array)
+        for name, array in arrays.items()
+    }
+    # Only a model without a softmax lacks arrays: files were checked when read.
+    network.load_state_dict(state, strict=n_words > 0)
     return network.to(device).eval()
 
 
@@ -97,13 +99,12 @@ def load(
     device = torch_device(estimator.device)
     estimator.config_ = saved.config
     estimator.network_ = build_network(saved.config, saved.arrays, device)
-    has_softmax = estimator.network_.softmax is not None
-    keeps_words = has_softmax or saved.config.word_embedding_dim
-    estimator.vocabulary_ = saved.vocabulary if keeps_words else None
+    estimator.vocabulary_ = saved.vocabulary
     training = settings.get("training", {})
+    history: list[list[Any]] = training.get("history", [])
     estimator.history_ = [
-        EpochRecord(*(math.nan if value is None else value for value in row))
-        for row in training.get("history", [])
+        EpochRecord._make(math.nan if value is None else value for value in row)
+        for row in history
     ]
     estimator.n_epochs_ = training.get("n_epochs", 0)
     estimator.n_tokens_ = training.get("n_tokens", 0)
@@ -114,7 +115,7 @@ def load(
 
 def _settings(estimator: ElmoLanguageModel) -> dict[str, Any]:
     """Return what JSON can hold of parameters and training."""
-    parameters = {}
+    parameters: dict[str, Any] = {}
     for name, value in estimator.get_params(deep=False).items():
         if name in _CODE and callable(value):
             where = getattr(value, "__module__", None) or type(value).__module__

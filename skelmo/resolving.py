@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import warnings
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skelmo.language_model import ElmoLanguageModel
 from skelmo.persistence import torch_device
-from skelmo.validation import Documents
+from skelmo.validation import Documents, check_layers, stack_level
 
 if TYPE_CHECKING:
     from skelmo.vectorizer import ElmoVectorizer
@@ -83,10 +83,10 @@ def _trained(
             f"is given, although this one is fitted. Pass "
             f"FrozenEstimator(language_model) to use it as it is.",
             UserWarning,
-            stacklevel=5,
+            stacklevel=stack_level(),
         )
     model = clone(given)
-    settings = {"input": vectorizer.input, "missing": "error"}
+    settings: dict[str, Any] = {"input": vectorizer.input, "missing": "error"}
     for name in ("tokenizer", "sentence_splitter", "device"):
         value = getattr(vectorizer, name)
         if value is not None:
@@ -96,4 +96,6 @@ def _trained(
     if vectorizer.verbose and not model.verbose:
         settings["verbose"] = vectorizer.verbose
     model.set_params(**settings)
+    # Better now than after hours of training.
+    check_layers(vectorizer.layers, model.num_layers + 1, type(vectorizer).__name__)
     return model.fit([value for value in documents.values if value is not None])

@@ -119,8 +119,26 @@ def check_corpus_size(n_tokens: int, owner: str) -> None:
             f"{owner} is trained on {n_tokens} tokens only; fewer than {FEW_TOKENS:,} "
             f"teach it little. Pass more text, or use a model trained on more.",
             UserWarning,
-            stacklevel=5,
+            stacklevel=stack_level(),
         )
+
+
+def stack_level() -> int:
+    """Return the `stacklevel` by which a warning of the caller names the user's line.
+
+    Returns
+    -------
+    stacklevel : int
+        Frames of skelmo and scikit-learn from the caller on, plus one.
+    """
+    level, frame = 1, sys._getframe(1)
+    while frame.f_back is not None and _is_ours(frame.f_globals.get("__name__", "")):
+        level, frame = level + 1, frame.f_back
+    return level
+
+
+def _is_ours(module: str) -> bool:
+    return module.partition(".")[0] in ("skelmo", "sklearn")
 
 
 def check_filters(
@@ -134,10 +152,8 @@ def check_filters(
         If they are not pairs of positive integers, or wider than a token.
     """
     try:
-        pairs = tuple((int(width), int(n)) for width, n in filters)
-        good = bool(pairs) and all(
-            float(a) == int(a) and int(a) >= 1 for pair in filters for a in pair
-        )
+        pairs = [(width, n) for width, n in filters]
+        good = bool(pairs) and all(_is_whole(a) and a >= 1 for p in pairs for a in p)
     except (TypeError, ValueError):
         good = False
     if not good:
@@ -145,13 +161,14 @@ def check_filters(
             f"The 'filters' parameter of {owner} must be pairs (width, number) of "
             f"positive integers. Got {filters!r} instead."
         )
-    widest = max(width for width, _ in pairs)
+    whole = tuple((int(width), int(n)) for width, n in pairs)
+    widest = max(width for width, _ in whole)
     if widest > max_characters:
         raise ValueError(
             f"The 'filters' parameter of {owner} must not be wider than max_characters="
             f"{max_characters}. Got a width of {widest} instead."
         )
-    return pairs
+    return whole
 
 
 def check_tied_sizes(estimator: Any, owner: str) -> None:
@@ -180,7 +197,7 @@ def check_pooling(pooling: Any, owner: str) -> list[str]:
     """
     names = [pooling] if isinstance(pooling, str) else list(pooling)
     known = ("mean", "max", "min", "last")
-    if not names or len(set(names)) < len(names) or not set(names) <= set(known):
+    if not names or any(n not in known or names.count(n) > 1 for n in names):
         raise ValueError(
             f"The 'pooling' parameter of {owner} must be one of {', '.join(known)} or "
             f"a list of different ones. Got {pooling!r} instead."
@@ -194,7 +211,7 @@ def check_layers(layers: Any, n_layers: int, owner: str) -> list[int] | None:
     Raises
     ------
     ValueError
-        If a layer does not exist, or none is named.
+        If a layer does not exist or is named twice, or none is named.
     """
     if layers == "mean":
         return None
@@ -203,14 +220,19 @@ def check_layers(layers: Any, n_layers: int, owner: str) -> list[int] | None:
     if layers == "top":
         return [n_layers - 1]
     chosen = list(layers) if isinstance(layers, list | tuple) else [layers]
-    whole = all(isinstance(k, Integral) and not isinstance(k, bool) for k in chosen)
-    if not chosen or not whole or not all(-n_layers <= k < n_layers for k in chosen):
+    good = all(_is_whole(k) and -n_layers <= k < n_layers for k in chosen)
+    found = [int(k) % n_layers for k in chosen] if good else []
+    if not found or len(set(found)) < len(found):
         raise ValueError(
-            f"The 'layers' parameter of {owner} must name layers of this language "
-            f"model, 0 to {n_layers - 1} or -{n_layers} to -1, or be 'mean', 'top' or "
-            f"'concat'. Got {layers!r} instead."
+            f"The 'layers' parameter of {owner} must name different layers of this "
+            f"language model, 0 to {n_layers - 1} or -{n_layers} to -1, or be 'mean', "
+            f"'top' or 'concat'. Got {layers!r} instead."
         )
-    return [int(k) % n_layers for k in chosen]
+    return found
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, Integral) and not isinstance(value, bool)
 
 
 def check_column_name(name: str | None, fitted: Any, owner: str) -> None:
@@ -235,6 +257,11 @@ def _one_column(X: Any, owner: str) -> tuple[list[Any], str | None]:
             "Iterable over raw text documents expected, string object received. "
             "Wrap it in a list: [X]."
         )
+    if hasattr(X, "toarray"):
+        raise TypeError(
+            f"{owner} needs documents, but X is a sparse {type(X).__name__}: sparse "
+            f"data is not supported. Pass the texts themselves."
+        )
     if isinstance(X, bytes | Mapping) or not isinstance(X, Iterable):
         raise TypeError(
             f"{owner} needs an iterable of documents, got {_shown(X)}. "
@@ -251,15 +278,11 @@ def _one_column(X: Any, owner: str) -> tuple[list[Any], str | None]:
             )
         name = columns[0]
         return list(X[name]), name if isinstance(name, str) else None
-    if hasattr(X, "toarray"):
-        raise TypeError(
-            f"{owner} needs documents, but X is a sparse {type(X).__name__}: sparse "
-            f"data is not supported. Pass the texts themselves."
-        )
     if isinstance(X, np.ndarray):
         return list(_array_column(X, owner)), None
     name = getattr(X, "name", None)
-    return list(X), name if isinstance(name, str) else None
+    # polars calls a series without a name "".
+    return list(X), name if isinstance(name, str) and name else None
 
 
 def _first(columns: list[Any]) -> Any:
@@ -271,6 +294,11 @@ def _array_column(X: np.ndarray, owner: str) -> np.ndarray:
         return X
     if X.ndim == 2 and X.shape[1] == 1:
         return X[:, 0]
+    if X.ndim == 0:
+        raise ValueError(
+            f"{owner} takes a one-dimensional array of documents, but X has shape (). "
+            f"Wrap it in a list: [X.item()]."
+        )
     raise ValueError(
         f"{owner} takes a one-dimensional array of documents, but X has shape "
         f"{X.shape}. Choose one column, X[:, 0], or use ColumnTransformer([('text', "
@@ -291,6 +319,8 @@ def _as_text(value: Any, row: int, owner: str) -> str:
                 f"{error.start}). Decode it first, as in X[{row}].decode('latin-1')."
             ) from error
     hint = "Convert it with str()."
+    if isinstance(value, Mapping):
+        hint = "Take the text out of it."
     if isinstance(value, list | tuple):
         hint = "Join it to a text, or set input='tokens'."
     raise TypeError(

@@ -15,7 +15,7 @@ from sklearn.base import BaseEstimator, TransformerMixin, _fit_context
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils import Tags
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 from tqdm.auto import tqdm
 
 from skelmo.encoding.encoder import Encoder
@@ -33,6 +33,7 @@ from skelmo.validation import (
     check_layers,
     check_not_empty,
     check_pooling,
+    stack_level,
 )
 
 
@@ -250,8 +251,8 @@ default=None
 
         Parameters
         ----------
-        input_features : None
-            Ignored.
+        input_features : array-like of str or None
+            Only checked: must be `feature_names_in_`, where there is one.
 
         Returns
         -------
@@ -259,6 +260,7 @@ default=None
             As "elmo_mean_layer2_forward_0"; "mix" stands for the mean of all layers.
         """
         check_is_fitted(self, "language_model_")
+        _check_feature_names_in(self, input_features, generate_names=False)
         proj_size = self.language_model_.config_.proj_size
         layers = (
             ["mix"] if self._layers is None else [f"layer{k}" for k in self._layers]
@@ -293,11 +295,10 @@ default=None
         self.language_model_ = resolve_language_model(self, documents)
         n_layers = self.language_model_.config_.n_layers
         self._layers = check_layers(self.layers, n_layers, owner)
-        if hasattr(self, "feature_names_in_"):
-            del self.feature_names_in_
+        self.__dict__.pop("feature_names_in_", None)
         if documents.name is not None:
             self.feature_names_in_ = np.array([documents.name], dtype=object)
-        self.truncation_ = self._truncation(self._index(documents)[0])
+        self.truncation_ = self._truncation(*self._index(documents))
         return documents
 
     def _read(self, X: Any) -> Documents:
@@ -340,7 +341,7 @@ default=None
         fill = np.nan if self.missing == "nan" else 0.0
         features = np.full((n_documents, n_features), fill, dtype=np.float32)
         sequences, place = self._index(documents)
-        self._warn_of_truncation(self._truncation(sequences))
+        self._warn_of_truncation(self._truncation(sequences, place))
         with tqdm(
             total=sequences.n_documents,
             desc="encode",
@@ -350,16 +351,18 @@ default=None
             pooled = self._encoder().pool(sequences, self._pooling, bar.update)
         mixed = self._mix(pooled)  # (n_distinct, n_poolings, n_token_features)
         mixed = mixed.reshape(len(mixed), n_features)
-        present = [row for row, k in enumerate(place) if k is not None]
-        features[present] = mixed[[place[row] for row in present]]
+        for row, k in enumerate(place):
+            if k is not None:
+                features[row] = mixed[k]
         return features
 
     def _mix(self, activations: NDArray[np.float32]) -> NDArray[np.float32]:
         """Mix or choose layers: (..., L + 1, 2P) to (..., n_token_features)."""
         if self._layers is None:
             return activations.mean(axis=-2)
-        chosen = activations[..., self._layers, :]
-        return chosen.reshape(*chosen.shape[:-2], -1)
+        rows = activations.shape[:-2]
+        n_features = len(self._layers) * activations.shape[-1]
+        return activations[..., self._layers, :].reshape(*rows, n_features)
 
     def _encoder(self) -> Encoder:
         return self.language_model_.encoder(self.max_batch_tokens)
@@ -373,8 +376,16 @@ default=None
             input=self.input,
         )
 
-    def _truncation(self, sequences: Sequences) -> Truncation:
-        return count_truncation(sequences, self.language_model_.config_.max_characters)
+    def _truncation(self, sequences: Sequences, place: list[int | None]) -> Truncation:
+        """Count what is cut in all documents, not in the distinct ones alone."""
+        starts = sequences.offsets[sequences.document_offsets]
+        spans = [slice(*starts[[k, k + 1]]) for k in place if k is not None]
+        ids = [sequences.token_ids[:0], *(sequences.token_ids[span] for span in spans)]
+        ends = np.cumsum([len(part) for part in ids])
+        every = Sequences(
+            sequences.tokens, np.concatenate(ids), ends, np.arange(len(ends))
+        )
+        return count_truncation(every, self.language_model_.config_.max_characters)
 
     def _warn_of_truncation(self, cut: Truncation) -> None:
         if cut.n_tokens:
@@ -385,5 +396,5 @@ default=None
                 f"reads of a token; the rest of them is ignored. Use a tokenizer that "
                 f"cuts shorter tokens if that matters.",
                 UserWarning,
-                stacklevel=4,
+                stacklevel=stack_level(),
             )

@@ -6,6 +6,7 @@ Axes: U unique tokens, C characters, D character embedding, F filters, P project
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -106,12 +107,13 @@ class CharacterCNN(nn.Module):
     def _initialise(self) -> None:
         with torch.no_grad():
             self.embedding.weight.uniform_(-1.0, 1.0)[0] = 0.0
-            for convolution in self.convolutions:
+            for module in self.convolutions:
+                convolution = cast(nn.Conv1d, module)
                 # Unit variance before the maximum, whatever the width: bilm-tf's 0.05
                 # leaves a small model's features near 0 for many epochs.
                 bound = 3.0 / convolution.weight[0].numel() ** 0.5
                 nn.init.uniform_(convolution.weight, -bound, bound)
-                nn.init.zeros_(convolution.bias)
+                nn.init.zeros_(cast(Tensor, convolution.bias))
             if self.word_embedding is not None:
                 nn.init.normal_(self.word_embedding.weight, std=0.1)
 
@@ -142,11 +144,12 @@ class CharacterCNN(nn.Module):
         return x if self.projection is None else self.projection(x)
 
     @staticmethod
-    def _convolve(embedded: Tensor, convolution: nn.Module) -> Tensor:
+    def _convolve(embedded: Tensor, module: nn.Module) -> Tensor:
+        convolution = cast(nn.Conv1d, module)
         n_filters, embedding_dim, width = convolution.weight.shape
         windows = embedded.unfold(1, width, 1).transpose(2, 3)  # (U, C - w + 1, w, D)
         weight = convolution.weight.permute(2, 1, 0).reshape(-1, n_filters)
         n_windows = windows.shape[1]
         products = windows.reshape(-1, width * embedding_dim) @ weight
         products = products.view(-1, n_windows, n_filters)
-        return products.amax(dim=1) + convolution.bias
+        return products.amax(dim=1) + cast(Tensor, convolution.bias)

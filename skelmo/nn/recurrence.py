@@ -211,7 +211,12 @@ def scan_gradient(
     hidden_size = tape.cell_before.shape[1]
     n_sequences = batch_sizes[0]
     by_x = torch.empty_like(x)
-    total = Weights(*(None if w is None else torch.zeros_like(w) for w in weights))
+    total = Weights(
+        torch.zeros_like(weights.weight_ih),
+        torch.zeros_like(weights.weight_hh),
+        torch.zeros_like(weights.bias),
+        None if weights.weight_hr is None else torch.zeros_like(weights.weight_hr),
+    )
     grad = State(
         x.new_zeros(n_sequences, out.shape[1]), x.new_zeros(n_sequences, hidden_size)
     )
@@ -299,7 +304,7 @@ class _Scan(torch.autograd.Function):
         state: State | None,
         reverse: bool,
         x: Tensor,
-        *weights: Tensor | None,
+        *weights: Any,
     ) -> tuple[Tensor, Tensor, Tensor]:
         keep = any(ctx.needs_input_grad)
         out, final, tape = scan(

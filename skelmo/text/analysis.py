@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from skelmo.text.tokenization import split_sentences, tokenize
 
@@ -27,7 +27,7 @@ class Analyzer:
     """
 
     tokenizer: Callable[[str], Iterable[str]] | None = None
-    sentence_splitter: Callable[[str], Iterable[str]] | Literal["lines"] | None = None
+    sentence_splitter: Callable[[str], Iterable[str]] | str | None = None
     sequence: str = "sentence"
     input: str = "text"
 

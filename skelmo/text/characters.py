@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 BEGIN_SENTENCE: Final = "<S>"
 END_SENTENCE: Final = "</S>"
 _BOS, _EOS, _BEGIN_WORD, _END_WORD, PADDING = 257, 258, 259, 260, 261
-_MARKERS = {BEGIN_SENTENCE: (_BOS,), END_SENTENCE: (_EOS,)}
+_MARKERS = {BEGIN_SENTENCE: _BOS, END_SENTENCE: _EOS}
 
 
 def token_bytes(token: str) -> bytes:
@@ -46,16 +46,15 @@ def encode_tokens(tokens: Sequence[str], max_characters: int = 50) -> NDArray[np
     """
     char_ids = np.full((len(tokens), max_characters), PADDING, dtype=np.int16)
     for row, token in zip(char_ids, tokens, strict=True):
-        marker = _MARKERS.get(token)
-        if marker is None:
-            content = np.frombuffer(token_bytes(token), np.uint8)[: max_characters - 2]
-            row[1 : len(content) + 1] = content
-            row[1 : len(content) + 1] += 1
+        if token in _MARKERS:
+            n, row[1] = 1, _MARKERS[token]
         else:
-            content = marker
-            row[1] = marker[0]
+            content = np.frombuffer(token_bytes(token), np.uint8)[: max_characters - 2]
+            n = len(content)
+            row[1 : n + 1] = content
+            row[1 : n + 1] += 1
         row[0] = _BEGIN_WORD
-        row[len(content) + 1] = _END_WORD
+        row[n + 1] = _END_WORD
     return char_ids
 
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from skelmo.text.characters import token_bytes
+from skelmo.text.characters import BEGIN_SENTENCE, END_SENTENCE, token_bytes
 from skelmo.text.sequences import Sequences
 
 
@@ -31,8 +31,13 @@ def count_truncation(sequences: Sequences, max_characters: int) -> Truncation:
     Truncation
     """
     room = max_characters - 2
+    # A sentence marker is one id, however short the limit.
+    spared = {BEGIN_SENTENCE, END_SENTENCE}
     # A character has at most four bytes: few tokens need to be encoded to know.
-    long = [len(t) * 4 > room and len(token_bytes(t)) > room for t in sequences.tokens]
+    long = [
+        len(t) * 4 > room and t not in spared and len(token_bytes(t)) > room
+        for t in sequences.tokens
+    ]
     if not any(long):
         return Truncation(0, 0)
     cut = np.array(long)[sequences.token_ids]

@@ -41,11 +41,11 @@ class LanguageModel(torch.nn.Module):
     Parameters
     ----------
     bilm : BiLM
-    softmax : SoftmaxLoss or None
-        None for a model that gives features only.
+    softmax : SoftmaxLoss
+        Of no words in a model that gives features only.
     """
 
-    def __init__(self, bilm: BiLM, softmax: SoftmaxLoss | None) -> None:
+    def __init__(self, bilm: BiLM, softmax: SoftmaxLoss) -> None:
         super().__init__()
         self.bilm = bilm
         self.softmax = softmax

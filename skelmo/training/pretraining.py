@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import nn
 
 from skelmo.nn.bilm import BiLM, BiLMConfig
 from skelmo.nn.softmax import SoftmaxLoss
@@ -97,8 +98,7 @@ def build_model(
         bilm = BiLM(config, dropout=plan.dropout)
         softmax = SoftmaxLoss(n_words, config.proj_size)
     if plan.tie_weights:
-        embedding = bilm.token_encoder.word_embedding
-        softmax.weight = embedding.weight
+        cast(nn.Embedding, bilm.token_encoder.word_embedding).weight = softmax.weight
     return LanguageModel(bilm, softmax).to(plan.device)
 
 

@@ -189,9 +189,7 @@ class Trainer:
             state.loss_sum += loss * n_tokens
             state.n_losses += n_tokens
             stop = self.observer.end_step(loss, n_tokens, rate)
-            out_of_time = options.max_time is not None
-            out_of_time = out_of_time and state.seconds >= options.max_time
-            if stop or out_of_time:
+            if stop or state.seconds >= (options.max_time or math.inf):
                 return True
         return False
 
