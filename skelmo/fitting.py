@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from contextlib import closing
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -20,29 +21,35 @@ from skelmo.text.sequences import Sequences, index_documents
 from skelmo.text.truncation import Truncation, count_truncation
 from skelmo.training.corpus import make_corpus
 from skelmo.training.evaluation import LanguageModel, negative_log_likelihood
-from skelmo.training.pretraining import Plan, pretrain
+from skelmo.training.pretraining import Plan, Pretrained, Start, pretrain
 from skelmo.training.progress import ProgressBar
-from skelmo.training.trainer import TrainingOptions, TrainingState
+from skelmo.training.state import EpochRecord, TrainingOptions, TrainingState
 from skelmo.validation import (
     check_corpus_size,
     check_documents,
     check_filters,
     check_not_empty,
-    check_tied_sizes,
+    check_word_embedding,
 )
 
 if TYPE_CHECKING:
     from skelmo.language_model import ElmoLanguageModel
 
 
+_OPTIONS = {field.name for field in fields(TrainingOptions)} - {"seed"}
+
+
 class Trained(NamedTuple):
-    """What `ElmoLanguageModel.fit` keeps."""
+    """What `ElmoLanguageModel` keeps of training."""
 
     model: LanguageModel
     vocabulary: list[str]
-    state: TrainingState
+    history: list[EpochRecord]
+    n_epochs: int
+    n_tokens: int
     unknown_share: float
     truncation: Truncation
+    optimizer: dict[str, NDArray[np.float32]]
 
 
 def analyzer_of(estimator: ElmoLanguageModel) -> Analyzer:
@@ -55,8 +62,27 @@ def analyzer_of(estimator: ElmoLanguageModel) -> Analyzer:
     )
 
 
-def pretrain_on(estimator: ElmoLanguageModel, X: Any) -> Trained:
+def pretrain_on(
+    estimator: ElmoLanguageModel,
+    X: Any,
+    X_val: Any = None,
+    *,
+    start: Start | None = None,
+    one_pass: bool = False,
+) -> Trained:
     """Train a network as the estimator's parameters say.
+
+    Parameters
+    ----------
+    estimator : ElmoLanguageModel
+    X : iterable of str
+        Documents to train on.
+    X_val : iterable of str, optional
+        Documents to validate with; None holds some of X out.
+    start : Start, optional
+        A trained model to go on from.
+    one_pass : bool, default=False
+        Go through X once, at a constant rate, with the vocabulary of `start`.
 
     Raises
     ------
@@ -64,32 +90,80 @@ def pretrain_on(estimator: ElmoLanguageModel, X: Any) -> Trained:
         If X holds no document or fewer than two tokens, or if parameters do not go
         together.
     """
-    plan = _plan(estimator)
     owner = type(estimator).__name__
-    sequences = _index(estimator, X, fitting=True)
-    check_corpus_size(len(sequences.token_ids) - 2 * len(sequences.lengths), owner)
+    plan = _plan(estimator)
     seed = int(check_random_state(estimator.random_state).randint(2**31 - 1))
-    names = {field.name for field in fields(TrainingOptions)} - {"seed"}
     options = TrainingOptions(
-        **{name: getattr(estimator, name) for name in names}, seed=seed
+        **{name: getattr(estimator, name) for name in _OPTIONS}, seed=seed
     )
-    with closing(ProgressBar(estimator.max_epochs, estimator.verbose)) as bar:
-        result = pretrain(sequences, plan, options, bar)
+    if one_pass:
+        options = replace(
+            options, learning_rate="constant", warmup=0.0, max_epochs=1,
+            early_stopping=False,
+        )  # fmt: skip
+        plan = replace(plan, checkpoint=None)
+    documents = _documents(estimator, X)
+    check_not_empty(documents, owner)
+    n_train = None
+    if X_val is not None:
+        n_train = len(documents)
+        documents = documents + _documents(estimator, X_val)
+    sequences = _index(estimator, documents)
+    check_corpus_size(len(sequences.token_ids) - 2 * len(sequences.lengths), owner)
+    with closing(ProgressBar(options.max_epochs, estimator.verbose)) as bar:
+        result = pretrain(
+            sequences, plan, options, bar,
+            start=start, keep_vocabulary=one_pass, n_train=n_train,
+        )  # fmt: skip
     if result.state.diverged:
-        warnings.warn(
-            f"The loss of {owner} became nan in epoch {result.state.epoch + 1} "
-            f"(learning_rate_init={estimator.learning_rate_init}); the weights of "
-            f"{_kept(result.state.best_epoch)} are kept. Lower learning_rate_init or "
-            f"max_grad_norm.",
-            ConvergenceWarning,
-            stacklevel=4,
-        )
-    truncation = count_truncation(sequences, estimator.max_characters)
-    return Trained(*result, truncation)
+        _warn_of_divergence(estimator, result.state)
+    truncation = count_truncation(sequences, plan.config.max_characters)
+    return _joined(start if one_pass else None, result, truncation)
 
 
-def _kept(epoch: int) -> str:
-    return f"epoch {epoch}" if epoch > 0 else "the start"
+def _joined(
+    before: Start | None, result: Pretrained, truncation: Truncation
+) -> Trained:
+    """Return what was trained, counted on from what was there before."""
+    history = [] if before is None else list(before.history)
+    n_epochs = 0 if before is None else before.n_epochs
+    n_tokens = 0 if before is None else before.n_tokens
+    for record in result.state.history:
+        later = record.epoch + n_epochs, record.n_tokens + n_tokens
+        history.append(record._replace(epoch=later[0], n_tokens=later[1]))
+    return Trained(
+        result.model,
+        result.vocabulary,
+        history,
+        n_epochs + result.state.epoch,
+        n_tokens + result.state.n_tokens,
+        result.unknown_share,
+        truncation,
+        result.optimizer,
+    )
+
+
+def _warn_of_divergence(estimator: ElmoLanguageModel, state: TrainingState) -> None:
+    kept = f"epoch {state.best_epoch}" if state.best_epoch else "the start"
+    warnings.warn(
+        f"The loss of {type(estimator).__name__} became nan in epoch "
+        f"{state.epoch + 1} (learning_rate_init={estimator.learning_rate_init}); the "
+        f"weights of {kept} are kept. Lower learning_rate_init or max_grad_norm.",
+        ConvergenceWarning,
+        stacklevel=5,
+    )
+
+
+def start_from(estimator: ElmoLanguageModel) -> Start:
+    """Return a fitted estimator as a point to go on from."""
+    return Start(
+        estimator.network_,
+        estimator.vocabulary_,
+        estimator.n_epochs_,
+        estimator.n_tokens_,
+        estimator.history_,
+        getattr(estimator, "_optimizer", None),
+    )
 
 
 def document_nll(
@@ -116,7 +190,7 @@ def document_nll(
             f"{owner} needs a softmax to give likelihoods, but the files it was read "
             f"from hold none: they suffice for features only. Train a model with fit."
         )
-    sequences = _index(estimator, X, fitting=False)
+    sequences = _index(estimator, _documents(estimator, X))
     if not len(sequences.lengths):
         raise ValueError(
             f"{owner} needs at least 1 token to give likelihoods, but X has "
@@ -135,23 +209,25 @@ def document_nll(
     return nll, n_predictions
 
 
-def _index(estimator: ElmoLanguageModel, X: Any, *, fitting: bool) -> Sequences:
+def _documents(estimator: ElmoLanguageModel, X: Any) -> list[Any]:
     owner = type(estimator).__name__
-    documents = check_documents(
+    return check_documents(
         X, owner=owner, missing=estimator.missing, input=estimator.input
-    )
-    if fitting:
-        check_not_empty(documents, owner)
+    ).values
+
+
+def _index(estimator: ElmoLanguageModel, documents: list[Any]) -> Sequences:
     analyze = analyzer_of(estimator)
     # A missing document keeps its place, without a sequence.
     return index_documents(
-        [] if value is None else analyze(value) for value in documents.values
+        [] if value is None else analyze(value) for value in documents
     )
 
 
 def _plan(estimator: ElmoLanguageModel) -> Plan:
     owner = type(estimator).__name__
-    check_tied_sizes(estimator, owner)
+    check_word_embedding(estimator, owner)
+    vectors, checkpoint = estimator.init_word_vectors, estimator.checkpoint
     config = BiLMConfig(
         filters=check_filters(estimator.filters, estimator.max_characters, owner),
         char_embedding_dim=estimator.char_embedding_dim,
@@ -173,5 +249,7 @@ def _plan(estimator: ElmoLanguageModel) -> Plan:
         estimator.validation_fraction,
         estimator.dropout,
         estimator.tie_weights,
+        None if vectors is None else os.fspath(vectors),
+        None if checkpoint is None else os.fspath(checkpoint),
         str(torch_device(estimator.device)),
     )

@@ -53,10 +53,11 @@ default=((1, 32), (2, 32), (3, 64), (4, 128), (5, 128), (6, 128))
     word_embedding_dim : int, default=0
         Size of a word-level embedding that joins the characters before the projection;
         0 reads characters alone.
-    hidden_size : int, default=512
-        Size of an LSTM cell.
-    proj_size : int, default=128
-        Size of a token vector and of an LSTM output in one direction.
+    init_word_vectors : str, os.PathLike or None, default=None
+        File of word2vec (text, or binary ending in ``.bin``) or GloVe vectors that the
+        word-level embedding starts from.
+    hidden_size, proj_size : int, default=512, 128
+        Size of an LSTM cell; of a token vector and an LSTM output in one direction.
     num_layers : int, default=2
         LSTM layers in each direction.
     cell_clip, proj_clip : float or None, default=3.0
@@ -81,35 +82,36 @@ default=((1, 32), (2, 32), (3, 64), (4, 128), (5, 128), (6, 128))
     learning_rate : {"cosine", "constant", "decay", "adaptive"}, default="cosine"
         Schedule after the warm-up: down to a hundredth along a cosine; constant; halved
         five times over `max_epochs`; or divided by 5 when validation stalls.
-    learning_rate_init : float, default=0.002
-        Learning rate after the warm-up.
-    warmup : float, default=0.05
-        Share of `max_epochs` over which the rate rises from 0.
-    alpha : float, default=0.0
-        L2 penalty of the weight matrices.
-    l1 : float, default=0.0
-        L1 penalty of the weight matrices, by a proximal step: it makes exact zeros.
-    dropout : float, default=0.1
-        Share of values dropped from token vectors and LSTM outputs in training.
-    word_dropout : float, default=0.1
-        Share of words that the word-level embedding sees as unknown in training.
+    learning_rate_init, warmup : float, default=0.002, 0.05
+        Rate after the warm-up, and share of `max_epochs` over which it rises from 0.
+    alpha, l1 : float, default=0.0
+        L2 and L1 penalty of the weight matrices; L1, a proximal step, makes zeros.
+    dropout, word_dropout : float, default=0.1
+        In training, share of values dropped from token vectors and LSTM outputs, and
+        share of words that the word-level embedding sees as unknown.
     max_grad_norm : float or None, default=1.0
         Longer gradients are scaled down to this norm.
     batch_tokens : int, default=2048
         Tokens of a training step, sentence markers included. A longer sequence is cut
         into windows.
-    max_epochs : int, default=10
-        Passes over the training documents at most.
-    max_time : float or None, default=None
-        Seconds after which training stops.
+    max_epochs, max_time : int, float or None, default=10, None
+        Passes over the training documents, and seconds, at most.
     early_stopping : bool, default=True
         Hold out documents, stop when their loss stalls and restore the best epoch.
     validation_fraction : float, default=0.1
         Share of the documents held out.
-    n_iter_no_change : int, default=3
-        Epochs without an improvement of at least `tol` after which training stops.
-    tol : float, default=0.001
-        Smallest improvement that counts, in nats per token.
+    n_iter_no_change, tol : int, float, default=3, 0.001
+        Training stops after so many epochs without a gain of `tol` nats per token.
+    init : str, os.PathLike or None, default=None
+        A saved model to go on from. Its sizes replace those given here; of a new
+        vocabulary, the words that it knows keep their weights.
+    warm_start : bool, default=False
+        Go on from the weights of the last `fit`, as with `init`.
+    checkpoint : str, os.PathLike or None, default=None
+        Directory in which a run keeps checkpoints; `fit` with the same parameters and
+        documents goes on from the last one and ends with the same weights.
+    checkpoint_every : int or float, default=500
+        Steps (int) or minutes (float) between checkpoints.
     device : str, default="auto"
         A torch device; "auto" is "cuda" where there is one, else "cpu".
     random_state : int, RandomState instance or None, default=None
@@ -178,6 +180,7 @@ default=((1, 32), (2, 32), (3, 64), (4, 128), (5, 128), (6, 128))
         n_highway: int = 1,
         activation: str = "relu",
         word_embedding_dim: int = 0,
+        init_word_vectors: str | os.PathLike[str] | None = None,
         hidden_size: int = 512,
         proj_size: int = 128,
         num_layers: int = 2,
@@ -206,55 +209,43 @@ default=((1, 32), (2, 32), (3, 64), (4, 128), (5, 128), (6, 128))
         validation_fraction: float = 0.1,
         n_iter_no_change: int = 3,
         tol: float = 1e-3,
+        init: str | os.PathLike[str] | None = None,
+        warm_start: bool = False,
+        checkpoint: str | os.PathLike[str] | None = None,
+        checkpoint_every: int | float = 500,
         device: str = "auto",
         random_state: int | np.random.RandomState | None = None,
         verbose: int = 0,
     ) -> None:
-        self.tokenizer = tokenizer
-        self.sentence_splitter = sentence_splitter
-        self.input = input
-        self.missing = missing
-        self.sequence = sequence
-        self.max_characters = max_characters
-        self.char_embedding_dim = char_embedding_dim
-        self.filters = filters
-        self.n_highway = n_highway
-        self.activation = activation
+        self.tokenizer, self.sentence_splitter = tokenizer, sentence_splitter
+        self.input, self.missing = input, missing
+        self.sequence, self.max_characters = sequence, max_characters
+        self.char_embedding_dim, self.filters = char_embedding_dim, filters
+        self.n_highway, self.activation = n_highway, activation
         self.word_embedding_dim = word_embedding_dim
-        self.hidden_size = hidden_size
-        self.proj_size = proj_size
+        self.init_word_vectors = init_word_vectors
+        self.hidden_size, self.proj_size = hidden_size, proj_size
         self.num_layers = num_layers
-        self.cell_clip = cell_clip
-        self.proj_clip = proj_clip
+        self.cell_clip, self.proj_clip = cell_clip, proj_clip
         self.skip_connections = skip_connections
-        self.min_count = min_count
-        self.max_vocabulary = max_vocabulary
-        self.softmax = softmax
-        self.n_samples = n_samples
-        self.tie_weights = tie_weights
-        self.solver = solver
-        self.momentum = momentum
+        self.min_count, self.max_vocabulary = min_count, max_vocabulary
+        self.softmax, self.n_samples, self.tie_weights = softmax, n_samples, tie_weights
+        self.solver, self.momentum = solver, momentum
         self.learning_rate = learning_rate
-        self.learning_rate_init = learning_rate_init
-        self.warmup = warmup
-        self.alpha = alpha
-        self.l1 = l1
-        self.dropout = dropout
-        self.word_dropout = word_dropout
-        self.max_grad_norm = max_grad_norm
-        self.batch_tokens = batch_tokens
-        self.max_epochs = max_epochs
-        self.max_time = max_time
+        self.learning_rate_init, self.warmup = learning_rate_init, warmup
+        self.alpha, self.l1 = alpha, l1
+        self.dropout, self.word_dropout = dropout, word_dropout
+        self.max_grad_norm, self.batch_tokens = max_grad_norm, batch_tokens
+        self.max_epochs, self.max_time = max_epochs, max_time
         self.early_stopping = early_stopping
         self.validation_fraction = validation_fraction
-        self.n_iter_no_change = n_iter_no_change
-        self.tol = tol
-        self.device = device
-        self.random_state = random_state
-        self.verbose = verbose
+        self.n_iter_no_change, self.tol = n_iter_no_change, tol
+        self.init, self.warm_start = init, warm_start
+        self.checkpoint, self.checkpoint_every = checkpoint, checkpoint_every
+        self.device, self.random_state, self.verbose = device, random_state, verbose
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X: Any, y: Any = None) -> ElmoLanguageModel:
+    def fit(self, X: Any, y: Any = None, X_val: Any = None) -> ElmoLanguageModel:
         """Pre-train on documents.
 
         Parameters
@@ -263,19 +254,50 @@ default=((1, 32), (2, 32), (3, 64), (4, 128), (5, 128), (6, 128))
             Documents; see the parameter `input`.
         y : None
             Ignored.
+        X_val : iterable of str, optional
+            Documents to validate with; by default some of X are held out.
 
         Returns
         -------
         self : ElmoLanguageModel
         """
-        trained = fitting.pretrain_on(self, X)
-        self.network_ = trained.model
+        start = None
+        if self.warm_start and hasattr(self, "network_"):
+            start = fitting.start_from(self)
+        elif self.init is not None:
+            start = fitting.start_from(type(self).load(self.init))
+        return self._keep(fitting.pretrain_on(self, X, X_val, start=start))
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(self, X: Any, y: Any = None) -> ElmoLanguageModel:
+        """Go through more documents once, at the rate `learning_rate_init`.
+
+        The first call makes the vocabulary; later ones keep it, the weights and what
+        the optimiser remembers.
+
+        Parameters
+        ----------
+        X : iterable of str
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        self : ElmoLanguageModel
+        """
+        start = fitting.start_from(self) if hasattr(self, "network_") else None
+        trained = fitting.pretrain_on(self, X, start=start, one_pass=True)
+        return self._keep(trained)
+
+    def _keep(self, trained: fitting.Trained) -> ElmoLanguageModel:
+        """Take over what training gave."""
+        self.network_, self.config_ = trained.model, trained.model.bilm.config
         self.vocabulary_: list[str] | None = trained.vocabulary
-        self.config_ = trained.model.bilm.config
-        self.history_ = trained.state.history
-        self.n_epochs_, self.n_tokens_ = trained.state.epoch, trained.state.n_tokens
+        self.history_ = trained.history
+        self.n_epochs_, self.n_tokens_ = trained.n_epochs, trained.n_tokens
         self.unknown_share_ = trained.unknown_share
         self.truncation_ = trained.truncation
+        self._optimizer = trained.optimizer
         return self
 
     def perplexity(self, X: Any) -> Perplexity:
@@ -295,7 +317,7 @@ default=((1, 32), (2, 32), (3, 64), (4, 128), (5, 128), (6, 128))
         return Perplexity.of(nll.sum(axis=0), n_predictions.sum())
 
     def score(self, X: Any, y: Any = None) -> float:
-        """Return the mean log-likelihood per token over both directions, in nats.
+        """Return ``-log(perplexity(X).mean)``, in nats per token: higher is better.
 
         Parameters
         ----------
@@ -306,13 +328,12 @@ default=((1, 32), (2, 32), (3, 64), (4, 128), (5, 128), (6, 128))
         Returns
         -------
         score : float
-            ``-log(perplexity(X).mean)``: higher is better.
         """
         nll, n_predictions = fitting.document_nll(self, X)
         return float(-nll.sum() / (2 * n_predictions.sum()))
 
     def score_samples(self, X: Any) -> NDArray[np.float64]:
-        """Return the mean log-likelihood per token of each document, in nats.
+        """Return the `score` of each document; nan for one without tokens.
 
         Parameters
         ----------
@@ -321,7 +342,6 @@ default=((1, 32), (2, 32), (3, 64), (4, 128), (5, 128), (6, 128))
         Returns
         -------
         scores : ndarray of shape (n_documents,), float64
-            nan for a document without tokens.
         """
         nll, n_predictions = fitting.document_nll(self, X)
         with np.errstate(invalid="ignore"):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from numbers import Integral, Real
 from typing import Any
 
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._param_validation import Interval, RealNotInt, StrOptions
 
+from skelmo.training.optimizer import SOLVERS
 from skelmo.training.schedule import SCHEDULES
-from skelmo.training.trainer import SOLVERS
 
 LANGUAGE_MODEL: dict[str, list[Any]] = {
     "tokenizer": [callable, None],
@@ -22,6 +23,7 @@ LANGUAGE_MODEL: dict[str, list[Any]] = {
     "n_highway": [Interval(Integral, 0, None, closed="left")],
     "activation": [StrOptions({"relu", "tanh"})],
     "word_embedding_dim": [Interval(Integral, 0, None, closed="left")],
+    "init_word_vectors": [str, os.PathLike, None],
     "hidden_size": [Interval(Integral, 1, None, closed="left")],
     "proj_size": [Interval(Integral, 1, None, closed="left")],
     "num_layers": [Interval(Integral, 1, None, closed="left")],
@@ -50,6 +52,13 @@ LANGUAGE_MODEL: dict[str, list[Any]] = {
     "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
     "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
     "tol": [Interval(Real, 0, None, closed="left")],
+    "init": [str, os.PathLike, None],
+    "warm_start": ["boolean"],
+    "checkpoint": [str, os.PathLike, None],
+    "checkpoint_every": [
+        Interval(Integral, 1, None, closed="left"),
+        Interval(RealNotInt, 0, None, closed="neither"),
+    ],
     "device": [str],
     "random_state": ["random_state"],
     "verbose": ["verbose"],

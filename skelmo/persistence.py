@@ -16,7 +16,7 @@ from skelmo.pretrained.safetensors_format import write_model
 from skelmo.pretrained.saved_model import SavedModel
 from skelmo.text.truncation import Truncation
 from skelmo.training.evaluation import LanguageModel
-from skelmo.training.trainer import EpochRecord
+from skelmo.training.state import EpochRecord
 from skelmo.version import __version__
 
 if TYPE_CHECKING:
@@ -147,7 +147,10 @@ def without_network(state: dict[str, Any]) -> dict[str, Any]:
     if "network_" not in state:
         return state
     arrays = network_arrays(state["network_"])
-    return {**state, "network_": arrays, "_skelmo_version": __version__}
+    state = {**state, "network_": arrays, "_skelmo_version": __version__}
+    # Twice the size of the weights, and of use to `partial_fit` alone.
+    state.pop("_optimizer", None)
+    return state
 
 
 def with_network(state: dict[str, Any]) -> dict[str, Any]:

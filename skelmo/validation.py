@@ -81,7 +81,7 @@ def is_missing(value: Any) -> bool:
     return pandas is not None and (value is pandas.NA or value is pandas.NaT)
 
 
-def check_not_empty(documents: Documents, owner: str) -> None:
+def check_not_empty(documents: list[Any], owner: str) -> None:
     """Raise unless there is a document.
 
     Raises
@@ -89,7 +89,7 @@ def check_not_empty(documents: Documents, owner: str) -> None:
     ValueError
         If there is none.
     """
-    if not documents.values:
+    if not documents:
         raise ValueError(
             f"{owner} needs at least 1 document to fit, but X has 0 sample(s). Pass a "
             f"non-empty X."
@@ -171,19 +171,25 @@ def check_filters(
     return whole
 
 
-def check_tied_sizes(estimator: Any, owner: str) -> None:
-    """Raise if a tied softmax does not fit the word-level embedding.
+def check_word_embedding(estimator: Any, owner: str) -> None:
+    """Raise if parameters ask for a word-level embedding that is not there, or misfits.
 
     Raises
     ------
     ValueError
-        If `tie_weights` is set and the two sizes differ.
+        If `tie_weights` is set and the sizes differ, or if `init_word_vectors` is and
+        there is no word-level embedding.
     """
     if estimator.tie_weights and estimator.word_embedding_dim != estimator.proj_size:
         raise ValueError(
             f"tie_weights=True of {owner} needs word_embedding_dim equal to proj_size, "
             f"got {estimator.word_embedding_dim} and {estimator.proj_size}. Set "
             f"word_embedding_dim={estimator.proj_size}, or tie_weights=False."
+        )
+    if estimator.init_word_vectors is not None and not estimator.word_embedding_dim:
+        raise ValueError(
+            f"init_word_vectors of {owner} needs a word-level embedding, got "
+            f"word_embedding_dim=0. Set it to the size of the vectors."
         )
 
 

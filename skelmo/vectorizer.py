@@ -291,7 +291,7 @@ default=None
         owner = type(self).__name__
         self._pooling = check_pooling(self.pooling, owner)
         documents = self._read(X)
-        check_not_empty(documents, owner)
+        check_not_empty(documents.values, owner)
         self.language_model_ = resolve_language_model(self, documents)
         n_layers = self.language_model_.config_.n_layers
         self._layers = check_layers(self.layers, n_layers, owner)

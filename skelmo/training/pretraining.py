@@ -2,25 +2,48 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple, cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
+from torch import Tensor, nn
 
 from skelmo.nn.bilm import BiLM, BiLMConfig
 from skelmo.nn.softmax import SoftmaxLoss
 from skelmo.text.sequences import Sequences
+from skelmo.text.word_vectors import read_word_vectors
+from skelmo.training.checkpoint import Checkpointer, run_hash
 from skelmo.training.corpus import (
+    Corpus,
     choose_vocabulary,
     make_corpus,
     sequences_of,
     split_documents,
 )
 from skelmo.training.evaluation import LanguageModel
-from skelmo.training.trainer import Observer, Trainer, TrainingOptions, TrainingState
+from skelmo.training.optimizer import optimizer_tensors, restore_optimizer
+from skelmo.training.state import (
+    EpochRecord,
+    Observer,
+    TrainingOptions,
+    TrainingState,
+)
+from skelmo.training.trainer import Trainer
+
+
+class Start(NamedTuple):
+    """A trained model to go on from."""
+
+    model: LanguageModel
+    vocabulary: list[str] | None
+    n_epochs: int = 0
+    n_tokens: int = 0
+    history: Sequence[EpochRecord] = ()
+    optimizer: dict[str, NDArray[np.float32]] | None = None
 
 
 @dataclass(frozen=True)
@@ -36,6 +59,8 @@ class Plan:
     validation_fraction: float = 0.1
     dropout: float = 0.1
     tie_weights: bool = False
+    init_word_vectors: str | None = None
+    checkpoint: str | None = None
     device: str = "cpu"
 
 
@@ -46,37 +71,52 @@ class Pretrained(NamedTuple):
     vocabulary: list[str]
     state: TrainingState
     unknown_share: float  # of the tokens of all documents
+    optimizer: dict[str, NDArray[np.float32]]
 
 
 def pretrain(
-    sequences: Sequences, plan: Plan, options: TrainingOptions, observer: Observer
+    sequences: Sequences,
+    plan: Plan,
+    options: TrainingOptions,
+    observer: Observer,
+    *,
+    start: Start | None = None,
+    keep_vocabulary: bool = False,
+    n_train: int | None = None,
 ) -> Pretrained:
-    """Train a language model from scratch.
+    """Train a language model, from scratch or from a trained one.
 
     Parameters
     ----------
     sequences : Sequences
         Documents to train on and to validate with.
     plan : Plan
+        With `start`, its sizes give way to those of the model there.
     options : TrainingOptions
     observer : Observer
+    start : Start, optional
+        Model to go on from; the rows of words that it knows are kept.
+    keep_vocabulary : bool, default=False
+        Take the vocabulary of `start` as well, and its optimiser.
+    n_train : int, optional
+        Documents to train on, the others being for validation; None draws them.
 
     Returns
     -------
     Pretrained
     """
-    train, held_out = _split(sequences, plan, options)
-    vocabulary = choose_vocabulary(
-        sequences,
-        train,
-        min_count=plan.min_count,
-        max_vocabulary=plan.max_vocabulary,
-    )
-    config = plan.config
-    if config.word_embedding_dim:
-        config = replace(config, n_words=len(vocabulary))
-    model = build_model(config, len(vocabulary), plan, options.seed)
-    corpus = make_corpus(sequences, vocabulary, config.max_characters)
+    train, held_out = _split(sequences, plan, options, n_train)
+    if start is not None and keep_vocabulary and start.vocabulary is not None:
+        vocabulary = start.vocabulary
+    else:
+        vocabulary = choose_vocabulary(
+            sequences,
+            train,
+            min_count=plan.min_count,
+            max_vocabulary=plan.max_vocabulary,
+        )
+    model = build_model(plan, vocabulary, options.seed, start)
+    corpus = make_corpus(sequences, vocabulary, model.bilm.config.max_characters)
     trainer = Trainer(
         model,
         corpus,
@@ -84,31 +124,120 @@ def pretrain(
         sequences_of(sequences, held_out),
         options,
         observer,
+        _checkpointer(plan, options, corpus, vocabulary, (train, held_out), model),
+        0 if start is None else start.n_epochs,
     )
+    if start is not None and keep_vocabulary and start.optimizer is not None:
+        tensors = {name: torch.tensor(a) for name, a in start.optimizer.items()}
+        restore_optimizer(trainer.optimizer, tensors)
     state = trainer.run()
-    return Pretrained(model, vocabulary, state, corpus.unknown_share)
+    remembered = {
+        name: tensor.cpu().numpy()
+        for name, tensor in optimizer_tensors(trainer.optimizer).items()
+    }
+    return Pretrained(model, vocabulary, state, corpus.unknown_share, remembered)
 
 
 def build_model(
-    config: BiLMConfig, n_words: int, plan: Plan, seed: int
+    plan: Plan, vocabulary: list[str], seed: int, start: Start | None = None
 ) -> LanguageModel:
-    """Build a network with random weights, which `seed` decides alone."""
+    """Build a network: random weights, which `seed` decides alone, or those of `start`.
+
+    Raises
+    ------
+    ValueError
+        If word vectors are of another size than the word-level embedding.
+    """
+    config = plan.config if start is None else start.model.bilm.config
+    if config.word_embedding_dim:
+        config = replace(config, n_words=len(vocabulary))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         bilm = BiLM(config, dropout=plan.dropout)
-        softmax = SoftmaxLoss(n_words, config.proj_size)
+        softmax = SoftmaxLoss(len(vocabulary), config.proj_size)
+    embedding = bilm.token_encoder.word_embedding
     if plan.tie_weights:
-        cast(nn.Embedding, bilm.token_encoder.word_embedding).weight = softmax.weight
-    return LanguageModel(bilm, softmax).to(plan.device)
+        cast(nn.Embedding, embedding).weight = softmax.weight
+    if plan.init_word_vectors is not None:
+        fill_word_vectors(
+            cast(nn.Embedding, embedding).weight, vocabulary, plan.init_word_vectors
+        )
+    model = LanguageModel(bilm, softmax)
+    if start is not None:
+        copy_known(start, model, vocabulary)
+    return model.to(plan.device)
+
+
+def copy_known(start: Start, model: LanguageModel, vocabulary: list[str]) -> None:
+    """Copy weights, and of what has a row a word those of the words known to both."""
+    old_rows = {word: row for row, word in enumerate(start.vocabulary or [])}
+    pairs = [(k, old_rows[w]) for k, w in enumerate(vocabulary) if w in old_rows]
+    new, old = torch.tensor(pairs, dtype=torch.long).reshape(-1, 2).t()
+    source = start.model.state_dict()
+    with torch.no_grad():
+        for name, weight in model.state_dict().items():
+            if not (name.startswith("softmax.") or ".word_embedding." in name):
+                weight.copy_(source[name].cpu())
+            elif len(source[name]):
+                weight[new] = source[name].cpu()[old]
+
+
+def fill_word_vectors(
+    weight: Tensor, vocabulary: list[str], path: str | os.PathLike[str]
+) -> None:
+    """Set the rows of the words that a file of word vectors has, in this or lower case.
+
+    Raises
+    ------
+    ValueError
+        If the vectors are of another size.
+    """
+    wanted = {*vocabulary, *(word.lower() for word in vocabulary)}
+    words, vectors = read_word_vectors(path, wanted)
+    if vectors.shape[1] != weight.shape[1]:
+        raise ValueError(
+            f"{path}: holds vectors of size {vectors.shape[1]}, but word_embedding_dim="
+            f"{weight.shape[1]}. Set word_embedding_dim={vectors.shape[1]}."
+        )
+    row_of = {word: row for row, word in enumerate(words)}
+    with torch.no_grad():
+        for k, word in enumerate(vocabulary):
+            row = row_of.get(word, row_of.get(word.lower()))
+            if row is not None:
+                weight[k] = torch.from_numpy(vectors[row])
 
 
 def _split(
-    sequences: Sequences, plan: Plan, options: TrainingOptions
+    sequences: Sequences, plan: Plan, options: TrainingOptions, n_train: int | None
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Hold out documents that have text; those without are no use on either side."""
     written = np.flatnonzero(np.diff(sequences.document_offsets))
+    if n_train is not None:
+        return written[written < n_train], written[written >= n_train]
     if not options.early_stopping:
         return written, written[:0]
     rng = np.random.default_rng(options.seed)
     train, held_out = split_documents(len(written), plan.validation_fraction, rng)
     return written[train], written[held_out]
+
+
+def _checkpointer(
+    plan: Plan,
+    options: TrainingOptions,
+    corpus: Corpus,
+    vocabulary: list[str],
+    documents: tuple[NDArray[np.int64], ...],
+    model: LanguageModel,
+) -> Checkpointer | None:
+    """Give the run a directory named by what decides its outcome."""
+    if plan.checkpoint is None:
+        return None
+    run = run_hash(
+        replace(plan, device="", checkpoint=None),
+        replace(options, max_time=None, checkpoint_every=0),
+        corpus.sequences,
+        vocabulary,
+        documents,
+        model.state_dict().values(),
+    )
+    return Checkpointer(plan.checkpoint, run)

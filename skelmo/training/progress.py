@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+import sys
 import time
 
 from tqdm.auto import tqdm
 
-from skelmo.training.trainer import EpochRecord
+from skelmo.training.state import EpochRecord, TrainingState
 
 
 class ProgressBar:
@@ -27,13 +28,22 @@ class ProgressBar:
         self.begin = 0.0
         self.loss_sum = 0.0
 
-    def begin_epoch(self, epoch: int, n_steps: int) -> None:
+    def take_up(self, state: TrainingState) -> None:
+        """Say where training goes on."""
+        if self.verbose:
+            tqdm.write(
+                f"training goes on in epoch {state.epoch + 1}, after step {state.step}",
+                file=sys.stderr,
+            )
+
+    def begin_epoch(self, epoch: int, n_steps: int, n_done: int) -> None:
         """Open the bar of an epoch."""
         self.n_tokens, self.loss_sum = 0, 0.0
         self.begin = time.perf_counter()
         if self.verbose:
             self.bar = tqdm(
                 total=n_steps,
+                initial=n_done,
                 desc=f"epoch {epoch + 1}/{self.max_epochs}",
                 unit="step",
                 leave=True,

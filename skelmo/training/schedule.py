@@ -22,8 +22,9 @@ def learning_rate_at(
     progress : float
         Share of the planned tokens (``max_epochs`` epochs) done, 0 to 1.
     schedule : {"constant", "decay", "adaptive", "cosine"}
-        "decay" halves the rate five times in all, ``2 ** (-5 * progress)``; "cosine"
-        lets it fall to a hundredth; "adaptive" is constant but for `scale`.
+        With u the share of the way from the end of the warm-up to the end: "decay" is
+        ``2 ** (-5 * u)``; "cosine" falls to a hundredth,
+        ``0.01 + 0.99 * (1 + cos(pi * u)) / 2``; "adaptive" is constant but for `scale`.
     initial : float
         Rate after the warm-up.
     warmup : float
@@ -42,10 +43,10 @@ def learning_rate_at(
     """
     if progress < warmup:
         return initial * progress / warmup
+    after = min(1.0, (progress - warmup) / (1.0 - warmup))
     if schedule == "decay":
-        return initial * 2.0 ** (-DECAY_HALVINGS * progress)
+        return initial * 2.0 ** (-DECAY_HALVINGS * after)
     if schedule == "cosine":
-        through = min(1.0, (progress - warmup) / max(1e-12, 1.0 - warmup))
-        share = (1.0 + math.cos(math.pi * through)) / 2.0
+        share = (1.0 + math.cos(math.pi * after)) / 2.0
         return initial * (COSINE_FLOOR + (1.0 - COSINE_FLOOR) * share)
     return initial * (scale if schedule == "adaptive" else 1.0)

@@ -6,13 +6,10 @@ be taken up at any step without a generator's state.
 
 from __future__ import annotations
 
-import copy
-import logging
 import math
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -23,89 +20,26 @@ from skelmo.activations import token_vectors
 from skelmo.batching import PackedBatch, cut_by_budget, pack
 from skelmo.nn.softmax import Candidates, draw_candidates
 from skelmo.text.vocabulary import UNKNOWN
+from skelmo.training.checkpoint import Checkpoint, Checkpointer
 from skelmo.training.corpus import Corpus
 from skelmo.training.evaluation import (
     LanguageModel,
     Perplexity,
     negative_log_likelihood,
 )
+from skelmo.training.optimizer import (
+    make_optimizer,
+    optimizer_tensors,
+    restore_optimizer,
+    shrink,
+)
 from skelmo.training.schedule import learning_rate_at
-
-logger = logging.getLogger(__name__)
+from skelmo.training.state import EpochRecord, Observer, TrainingOptions, TrainingState
 
 # Sequences are sorted by length within pools of this many batches: similar lengths
 # share a batch, and yet the batches of an epoch differ from those of the next.
 BATCHES_PER_POOL = 50
 ADAPTIVE_FACTOR = 0.2
-SOLVERS = ("adam", "sgd", "rmsprop", "adagrad")
-
-
-@dataclass(frozen=True)
-class TrainingOptions:
-    """How to train; the parameters of `ElmoLanguageModel` by the same names."""
-
-    solver: str = "adam"
-    momentum: float = 0.9
-    learning_rate: str = "cosine"
-    learning_rate_init: float = 2e-3
-    warmup: float = 0.05
-    alpha: float = 0.0
-    l1: float = 0.0
-    word_dropout: float = 0.0
-    max_grad_norm: float | None = 1.0
-    batch_tokens: int = 2048
-    max_epochs: int = 10
-    max_time: float | None = None
-    early_stopping: bool = True
-    n_iter_no_change: int = 3
-    tol: float = 1e-3
-    softmax: str = "sampled"
-    n_samples: int = 2048
-    seed: int = 0
-
-
-class EpochRecord(NamedTuple):
-    """One row of the history."""
-
-    epoch: int
-    n_tokens: int  # seen in training so far
-    seconds: float  # spent so far
-    learning_rate: float
-    train_loss: float  # nats per token, mean over the epoch as it went
-    validation_perplexity_forward: float
-    validation_perplexity_backward: float
-    validation_perplexity: float
-
-
-class Observer(Protocol):
-    """What a training run tells while it goes."""
-
-    def begin_epoch(self, epoch: int, n_steps: int) -> None:
-        """Take note of an epoch's begin."""
-
-    def end_step(self, loss: float, n_tokens: int, learning_rate: float) -> bool:
-        """Take note of a step; True stops training."""
-
-    def end_epoch(self, record: EpochRecord) -> bool:
-        """Take note of an epoch; True stops training."""
-
-
-@dataclass
-class TrainingState:
-    """Where a run stands; with weights and optimiser, all that the next step needs."""
-
-    epoch: int = 0
-    step: int = 0  # within the epoch
-    n_tokens: int = 0
-    seconds: float = 0.0
-    loss_sum: float = 0.0  # of the epoch so far
-    n_losses: int = 0
-    rate_scale: float = 1.0
-    best_loss: float = math.inf
-    best_epoch: int = -1
-    n_no_change: int = 0
-    diverged: bool = False
-    history: list[EpochRecord] = field(default_factory=list)
 
 
 class Windows(NamedTuple):
@@ -130,6 +64,10 @@ class Trainer:
         Sequences held out; may be empty.
     options : TrainingOptions
     observer : Observer
+    checkpointer : Checkpointer, optional
+        Where the run keeps its checkpoints, and may find those of an earlier try.
+    first_epoch : int, default=0
+        Epochs that the model has behind it; decides the random draws.
     """
 
     def __init__(
@@ -140,8 +78,11 @@ class Trainer:
         validation: NDArray[np.int64],
         options: TrainingOptions,
         observer: Observer,
+        checkpointer: Checkpointer | None = None,
+        first_epoch: int = 0,
     ) -> None:
         self.model, self.corpus, self.options = model, corpus, options
+        self.checkpointer, self.first_epoch = checkpointer, first_epoch
         self.observer = observer
         self.validation = validation
         self.windows = cut_windows(
@@ -150,7 +91,8 @@ class Trainer:
         self.tokens_per_epoch = int((self.windows.lengths - 1).sum())
         self.optimizer = make_optimizer(model, options)
         self.state = TrainingState()
-        self.best_weights: dict[str, Tensor] | None = None
+        self.best_weights = _copy(model.state_dict())
+        self.last_write = time.perf_counter()
 
     def run(self) -> TrainingState:
         """Train to the end and restore the best epoch.
@@ -159,28 +101,42 @@ class Trainer:
         -------
         TrainingState
         """
-        state, options = self.state, self.options
-        stop = False
-        while state.epoch < options.max_epochs and not stop:
-            stop = self._run_epoch()
+        self._take_up()
+        state = self.state
+        while not state.finished:
+            stopped = self._run_epoch()
             if state.diverged:
                 break
-            stop = self._finish_epoch() or stop
-        if self.best_weights is not None:
-            self.model.load_state_dict(self.best_weights)
+            if stopped:
+                # Taken up later, with more time, the run goes on in mid-epoch.
+                self._write()
+            state.finished = self._finish_epoch() or state.epoch == self.max_epochs
+            if stopped:
+                break
+            self._write()
+        self.model.load_state_dict(self.best_weights)
         self.model.eval()
         return state
 
+    @property
+    def max_epochs(self) -> int:
+        """Epochs planned."""
+        return self.options.max_epochs
+
     def _run_epoch(self) -> bool:
+        """Take the steps that are left of an epoch; tell whether to stop short."""
         state, options = self.state, self.options
         batches = list(self._batches(state.epoch))
-        self.observer.begin_epoch(state.epoch, len(batches))
+        self.observer.begin_epoch(state.epoch, len(batches), state.step)
         self.model.train()
         for members in batches[state.step :]:
+            if state.seconds >= (options.max_time or math.inf):
+                return True
             begin = time.perf_counter()
             rate = self._rate()
             loss, n_tokens = self._step(members, rate)
             state.step += 1
+            state.n_steps += 1
             state.n_tokens += n_tokens
             state.seconds += time.perf_counter() - begin
             if not math.isfinite(loss):
@@ -189,9 +145,50 @@ class Trainer:
             state.loss_sum += loss * n_tokens
             state.n_losses += n_tokens
             stop = self.observer.end_step(loss, n_tokens, rate)
-            if stop or state.seconds >= (options.max_time or math.inf):
+            if self._is_due():
+                self._write()
+            if stop:
                 return True
         return False
+
+    def _is_due(self) -> bool:
+        every = self.options.checkpoint_every
+        if isinstance(every, int):
+            return self.state.n_steps % every == 0
+        return time.perf_counter() - self.last_write >= 60.0 * every
+
+    def _write(self) -> None:
+        if self.checkpointer is None:
+            return
+        parts = {
+            "model": self.model.state_dict(),
+            "best": self.best_weights,
+            "optimizer": optimizer_tensors(self.optimizer),
+        }
+        tensors = {
+            # A copy each: tied weights share memory, which a file cannot.
+            f"{part}/{name}": tensor.detach().cpu().clone()
+            for part, named in parts.items()
+            for name, tensor in named.items()
+        }
+        checkpoint = Checkpoint(tensors, self.state.to_plain())
+        self.checkpointer.write(checkpoint, self.state.n_steps)
+        self.last_write = time.perf_counter()
+
+    def _take_up(self) -> None:
+        """Go on from the last checkpoint, if there is one."""
+        checkpoint = None if self.checkpointer is None else self.checkpointer.read()
+        if checkpoint is None:
+            return
+        parts: dict[str, dict[str, Tensor]] = {"model": {}, "best": {}, "optimizer": {}}
+        for key, tensor in checkpoint.tensors.items():
+            part, _, name = key.partition("/")
+            parts[part][name] = tensor
+        self.model.load_state_dict(parts["model"])
+        restore_optimizer(self.optimizer, parts["optimizer"])
+        self.best_weights = parts["best"]
+        self.state = TrainingState.from_plain(checkpoint.state)
+        self.observer.take_up(self.state)
 
     def _rate(self) -> float:
         planned = self.tokens_per_epoch * self.options.max_epochs
@@ -206,7 +203,7 @@ class Trainer:
     def _step(self, members: NDArray[np.int64], rate: float) -> tuple[float, int]:
         """Take one optimisation step; return the loss per token and the tokens."""
         state, options = self.state, self.options
-        key = [options.seed, state.epoch, state.step]
+        key = [options.seed, self.first_epoch + state.epoch, state.step]
         rng = np.random.default_rng(key)
         batch = pack(
             members, self.windows.starts[members], self.windows.lengths[members]
@@ -261,7 +258,7 @@ class Trainer:
 
     def _batches(self, epoch: int) -> Iterator[NDArray[np.int64]]:
         """Yield the windows of each batch of an epoch, in its order."""
-        rng = np.random.default_rng([self.options.seed, epoch])
+        rng = np.random.default_rng([self.options.seed, self.first_epoch + epoch])
         lengths = self.windows.lengths
         order = rng.permutation(len(lengths))
         batches = []
@@ -292,10 +289,10 @@ class Trainer:
         state.n_no_change = 0 if improved else state.n_no_change + 1
         if loss < state.best_loss:
             state.best_loss, state.best_epoch = loss, state.epoch
-            self.best_weights = copy.deepcopy(self.model.state_dict())
+            self.best_weights = _copy(self.model.state_dict())
         elif not len(self.validation):
             # Without validation the last epoch is as good as any.
-            self.best_weights = copy.deepcopy(self.model.state_dict())
+            self.best_weights = _copy(self.model.state_dict())
             state.best_epoch = state.epoch
         if not improved and options.learning_rate == "adaptive":
             state.rate_scale *= ADAPTIVE_FACTOR
@@ -314,6 +311,10 @@ class Trainer:
         return Perplexity.of(nll.sum(axis=0), int(n_predictions.sum()))
 
 
+def _copy(weights: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {name: tensor.detach().clone() for name, tensor in weights.items()}
+
+
 def cut_windows(
     offsets: NDArray[np.int64], which: NDArray[np.int64], longest: int
 ) -> Windows:
@@ -330,35 +331,3 @@ def cut_windows(
             cut_starts.append(start + first)
             cut_lengths.append(min(longest, length - first))
     return Windows(np.array(cut_starts), np.array(cut_lengths))
-
-
-def make_optimizer(
-    model: torch.nn.Module, options: TrainingOptions
-) -> torch.optim.Optimizer:
-    """Return the solver; `alpha` decays matrices, not biases."""
-    weights = [p for p in model.parameters() if p.requires_grad and p.ndim > 1]
-    biases = [p for p in model.parameters() if p.requires_grad and p.ndim < 2]
-    groups: list[dict[str, Any]] = [
-        {"params": weights, "weight_decay": options.alpha},
-        {"params": biases, "weight_decay": 0.0},
-    ]
-    rate = options.learning_rate_init
-    if options.solver == "adam":
-        return torch.optim.AdamW(groups, lr=rate, betas=(0.9, 0.99), fused=True)
-    if options.solver == "sgd":
-        return torch.optim.SGD(groups, lr=rate, momentum=options.momentum)
-    if options.solver == "rmsprop":
-        return torch.optim.RMSprop(groups, lr=rate, momentum=options.momentum)
-    return torch.optim.Adagrad(groups, lr=rate, initial_accumulator_value=0.1)
-
-
-def shrink(model: torch.nn.Module, threshold: float) -> None:
-    """Move every weight of a matrix towards 0 by `threshold`, stopping there.
-
-    The proximal step of the L1 penalty: it makes weights exactly zero.
-    """
-    with torch.no_grad():
-        for parameter in model.parameters():
-            if parameter.ndim > 1:
-                kept = (parameter.abs() - threshold).clamp_(min=0.0)
-                parameter.copy_(kept.mul_(parameter.sign()))

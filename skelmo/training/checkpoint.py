@@ -1,0 +1,156 @@
+"""Checkpoints of a training run: written whole, verified when read.
+
+A checkpoint is one file: safetensors, then the sha256 of those bytes. It holds weights,
+optimiser and the state of the run; random draws need no state, as they are functions of
+seed, epoch and step. A run keeps its last two, in a directory named after a hash of
+what decides its outcome, so that the runs of a search never meet.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import logging
+import os
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from safetensors import SafetensorError
+from safetensors.torch import load as read_tensors
+from safetensors.torch import save as write_tensors
+from torch import Tensor
+
+logger = logging.getLogger(__name__)
+
+_DIGEST_BYTES = 32
+_SUFFIX = ".checkpoint"
+_KEPT = 2
+
+
+class Checkpoint(NamedTuple):
+    """What the next step depends on."""
+
+    tensors: dict[str, Tensor]
+    state: dict[str, Any]  # plain numbers, strings, lists
+
+
+class Checkpointer:
+    """Write and read the checkpoints of one run.
+
+    Parameters
+    ----------
+    root : str or os.PathLike
+        Directory shared by runs.
+    run : str
+        Hash that tells this run from others; see `run_hash`.
+    """
+
+    def __init__(self, root: str | os.PathLike[str], run: str) -> None:
+        self.directory = Path(root) / run
+
+    def write(self, checkpoint: Checkpoint, n_steps: int) -> None:
+        """Write a checkpoint, then drop all but the last two.
+
+        Parameters
+        ----------
+        checkpoint : Checkpoint
+        n_steps : int
+            Steps done; names the file.
+        """
+        self.directory.mkdir(parents=True, exist_ok=True)
+        content = write_tensors(
+            checkpoint.tensors, metadata={"state": json.dumps(checkpoint.state)}
+        )
+        content += hashlib.sha256(content).digest()
+        path = self.directory / f"step-{n_steps:010d}{_SUFFIX}"
+        _write_atomically(path, content)
+        for old in self._paths()[_KEPT:]:
+            old.unlink(missing_ok=True)
+
+    def read(self) -> Checkpoint | None:
+        """Return the last whole checkpoint, or None.
+
+        A damaged one is passed over, with a warning in the log.
+        """
+        for path in self._paths():
+            checkpoint = _read(path)
+            if checkpoint is not None:
+                logger.info("training goes on from %s", path)
+                return checkpoint
+            logger.warning("%s is damaged; the checkpoint before it is used", path)
+        return None
+
+    def _paths(self) -> list[Path]:
+        """Return the checkpoints there are, the newest first."""
+        return sorted(self.directory.glob(f"step-*{_SUFFIX}"), reverse=True)
+
+
+def run_hash(*parts: Any) -> str:
+    """Return a short hash of what decides a run's outcome.
+
+    Parameters
+    ----------
+    *parts : dataclass, str, bytes, number, None, ndarray, Tensor or iterables of these
+
+    Returns
+    -------
+    digest : str
+        16 hexadecimal digits.
+    """
+    digest = hashlib.sha256()
+    for part in parts:
+        _update(digest, part)
+    return digest.hexdigest()[:16]
+
+
+def _update(digest: Any, part: Any) -> None:
+    """Feed a value to a hash, with its type, so that neighbours do not run together."""
+    digest.update(f"{type(part).__name__}:".encode())
+    if dataclasses.is_dataclass(part) and not isinstance(part, type):
+        _update(digest, repr(part))
+    elif isinstance(part, Tensor):
+        _update(digest, part.detach().cpu().numpy())
+    elif isinstance(part, np.ndarray):
+        digest.update(f"{part.dtype}{part.shape}".encode())
+        for start in range(0, len(part), 1 << 22):
+            digest.update(np.ascontiguousarray(part[start : start + (1 << 22)]))
+    elif isinstance(part, str | bytes | int | float | None):
+        content = part if isinstance(part, bytes) else repr(part).encode()
+        digest.update(f"{len(content)}:".encode())
+        digest.update(content)
+    elif isinstance(part, Iterable):
+        for item in part:
+            _update(digest, item)
+    digest.update(b";")
+
+
+def _write_atomically(path: Path, content: bytes) -> None:
+    """Leave the old file or the new one, whatever happens."""
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".writing-")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def _read(path: Path) -> Checkpoint | None:
+    content = path.read_bytes()
+    body, digest = content[:-_DIGEST_BYTES], content[-_DIGEST_BYTES:]
+    if hashlib.sha256(body).digest() != digest:
+        return None
+    try:
+        tensors = read_tensors(body)
+    except SafetensorError:
+        return None
+    size = int.from_bytes(body[:8], "little")
+    header = json.loads(body[8 : 8 + size])
+    return Checkpoint(tensors, json.loads(header["__metadata__"]["state"]))

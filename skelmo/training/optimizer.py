@@ -1,0 +1,66 @@
+"""The solvers, and the proximal step of the L1 penalty."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from skelmo.training.state import TrainingOptions
+
+SOLVERS = ("adam", "sgd", "rmsprop", "adagrad")
+
+
+def make_optimizer(
+    model: torch.nn.Module, options: TrainingOptions
+) -> torch.optim.Optimizer:
+    """Return the solver; `alpha` decays matrices, not biases."""
+    weights = [p for p in model.parameters() if p.requires_grad and p.ndim > 1]
+    biases = [p for p in model.parameters() if p.requires_grad and p.ndim < 2]
+    groups: list[dict[str, Any]] = [
+        {"params": weights, "weight_decay": options.alpha},
+        {"params": biases, "weight_decay": 0.0},
+    ]
+    rate = options.learning_rate_init
+    if options.solver == "adam":
+        return torch.optim.AdamW(groups, lr=rate, betas=(0.9, 0.99), fused=True)
+    if options.solver == "sgd":
+        return torch.optim.SGD(groups, lr=rate, momentum=options.momentum)
+    if options.solver == "rmsprop":
+        return torch.optim.RMSprop(groups, lr=rate, momentum=options.momentum)
+    return torch.optim.Adagrad(groups, lr=rate, initial_accumulator_value=0.1)
+
+
+def shrink(model: torch.nn.Module, threshold: float) -> None:
+    """Move every weight of a matrix towards 0 by `threshold`, stopping there.
+
+    The proximal step of the L1 penalty: it makes weights exactly zero.
+    """
+    with torch.no_grad():
+        for parameter in model.parameters():
+            if parameter.ndim > 1:
+                kept = (parameter.abs() - threshold).clamp_(min=0.0)
+                parameter.copy_(kept.mul_(parameter.sign()))
+
+
+def optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
+    """Return what an optimiser remembers, under flat names."""
+    return {
+        f"{index}.{name}": value
+        for index, values in optimizer.state_dict()["state"].items()
+        for name, value in values.items()
+        if value is not None
+    }
+
+
+def restore_optimizer(
+    optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]
+) -> None:
+    """Undo `optimizer_tensors`."""
+    state: dict[int, dict[str, Tensor]] = {}
+    for key, value in tensors.items():
+        index, _, name = key.partition(".")
+        state.setdefault(int(index), {})[name] = value
+    groups = optimizer.state_dict()["param_groups"]
+    optimizer.load_state_dict({"state": state, "param_groups": groups})

@@ -1,0 +1,92 @@
+"""How to train, where a run stands, and what it tells while it goes."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, Protocol
+
+
+@dataclass(frozen=True)
+class TrainingOptions:
+    """How to train; the parameters of `ElmoLanguageModel` by the same names."""
+
+    solver: str = "adam"
+    momentum: float = 0.9
+    learning_rate: str = "cosine"
+    learning_rate_init: float = 2e-3
+    warmup: float = 0.05
+    alpha: float = 0.0
+    l1: float = 0.0
+    word_dropout: float = 0.0
+    max_grad_norm: float | None = 1.0
+    batch_tokens: int = 2048
+    max_epochs: int = 10
+    max_time: float | None = None
+    early_stopping: bool = True
+    n_iter_no_change: int = 3
+    tol: float = 1e-3
+    softmax: str = "sampled"
+    n_samples: int = 2048
+    checkpoint_every: int | float = 500
+    seed: int = 0
+
+
+class EpochRecord(NamedTuple):
+    """One row of the history."""
+
+    epoch: int
+    n_tokens: int  # seen in training so far
+    seconds: float  # spent so far
+    learning_rate: float
+    train_loss: float  # nats per token, mean over the epoch as it went
+    validation_perplexity_forward: float
+    validation_perplexity_backward: float
+    validation_perplexity: float
+
+
+class Observer(Protocol):
+    """What a training run tells while it goes."""
+
+    def take_up(self, state: TrainingState) -> None:
+        """Take note that the run goes on from a checkpoint."""
+
+    def begin_epoch(self, epoch: int, n_steps: int, n_done: int) -> None:
+        """Take note of an epoch's begin, or of its going on after `n_done` steps."""
+
+    def end_step(self, loss: float, n_tokens: int, learning_rate: float) -> bool:
+        """Take note of a step; True stops training."""
+
+    def end_epoch(self, record: EpochRecord) -> bool:
+        """Take note of an epoch; True stops training."""
+
+
+@dataclass
+class TrainingState:
+    """Where a run stands; with weights and optimiser, all that the next step needs."""
+
+    epoch: int = 0
+    step: int = 0  # within the epoch
+    n_steps: int = 0  # in all
+    n_tokens: int = 0
+    seconds: float = 0.0
+    loss_sum: float = 0.0  # of the epoch so far
+    n_losses: int = 0
+    rate_scale: float = 1.0
+    best_loss: float = math.inf
+    best_epoch: int = 0  # 0: the weights it started with
+    n_no_change: int = 0
+    diverged: bool = False
+    finished: bool = False
+    history: list[EpochRecord] = field(default_factory=list)
+
+    def to_plain(self) -> dict[str, Any]:
+        """Return it as what JSON can hold."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_plain(cls, plain: dict[str, Any]) -> TrainingState:
+        """Undo `to_plain`."""
+        history = [EpochRecord(*row) for row in plain["history"]]
+        return cls(**{**plain, "history": history})
