@@ -84,6 +84,10 @@ def pretrain_on(
     one_pass : bool, default=False
         Go through X once, at a constant rate, with the vocabulary of `start`.
 
+    Returns
+    -------
+    Trained
+
     Raises
     ------
     ValueError
@@ -170,6 +174,12 @@ def document_nll(
     estimator: ElmoLanguageModel, X: Any
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """Return the negative log-likelihood of each document.
+
+    Parameters
+    ----------
+    estimator : ElmoLanguageModel
+        Fitted.
+    X : iterable of str
 
     Returns
     -------

@@ -91,9 +91,9 @@ default=((1, 32), (2, 32), (3, 64), (4, 128), (5, 128), (6, 128))
         share of words that the word-level embedding sees as unknown.
     max_grad_norm : float or None, default=1.0
         Longer gradients are scaled down to this norm.
-    batch_tokens : int, default=2048
+    batch_tokens : int, default=512
         Tokens of a training step, sentence markers included. A longer sequence is cut
-        into windows.
+        into windows. Larger steps are faster per token, but there are fewer of them.
     max_epochs, max_time : int, float or None, default=10, None
         Passes over the training documents, and seconds, at most.
     early_stopping : bool, default=True
@@ -150,17 +150,13 @@ default=((1, 32), (2, 32), (3, 64), (4, 128), (5, 128), (6, 128))
     ----------
     .. [1] Peters et al. (2018), Deep contextualized word representations,
        https://arxiv.org/abs/1802.05365
-    .. [2] Jozefowicz et al. (2016), Exploring the Limits of Language Modeling,
-       https://arxiv.org/abs/1602.02410
 
     Examples
     --------
     >>> from skelmo import ElmoLanguageModel
     >>> texts = ["The cat sat on the mat.", "The dog sat on the rug."] * 100
-    >>> model = ElmoLanguageModel(
-    ...     hidden_size=32, proj_size=16, max_epochs=5, batch_tokens=256, random_state=0
-    ... ).fit(texts)
-    >>> bool(model.perplexity(texts).mean < 14)
+    >>> model = ElmoLanguageModel(hidden_size=32, proj_size=16, random_state=0)
+    >>> bool(model.fit(texts).perplexity(texts).mean < 5)
     True
     """
 
@@ -202,7 +198,7 @@ default=((1, 32), (2, 32), (3, 64), (4, 128), (5, 128), (6, 128))
         dropout: float = 0.1,
         word_dropout: float = 0.1,
         max_grad_norm: float | None = 1.0,
-        batch_tokens: int = 2048,
+        batch_tokens: int = 512,
         max_epochs: int = 10,
         max_time: float | None = None,
         early_stopping: bool = True,

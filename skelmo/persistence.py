@@ -77,6 +77,18 @@ def load(
 ) -> ElmoLanguageModel:
     """Make a new estimator fitted, from files of any format.
 
+    Parameters
+    ----------
+    estimator : ElmoLanguageModel
+        Filled in place.
+    path : str or os.PathLike
+    parameters : dict
+        Parameters that replace those of the files.
+
+    Returns
+    -------
+    estimator : ElmoLanguageModel
+
     Raises
     ------
     ValueError

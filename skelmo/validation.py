@@ -256,8 +256,8 @@ def check_column_name(name: str | None, fitted: Any, owner: str) -> None:
         )
 
 
-def _one_column(X: Any, owner: str) -> tuple[list[Any], str | None]:
-    """Return the values of X and the name of its column."""
+def _check_holder(X: Any, owner: str) -> None:
+    """Raise if X can hold no documents."""
     if isinstance(X, str):
         raise ValueError(
             "Iterable over raw text documents expected, string object received. "
@@ -273,6 +273,11 @@ def _one_column(X: Any, owner: str) -> tuple[list[Any], str | None]:
             f"{owner} needs an iterable of documents, got {_shown(X)}. "
             f"Pass a list, a Series or an array."
         )
+
+
+def _one_column(X: Any, owner: str) -> tuple[list[Any], str | None]:
+    """Return the values of X and the name of its column."""
+    _check_holder(X, owner)
     if hasattr(X, "columns") and hasattr(X, "shape"):
         columns = list(X.columns)
         if len(columns) != 1:

@@ -78,6 +78,10 @@ class Encoder:
     def tokens(self, sequences: Sequences) -> Iterator[tuple[int, NDArray[np.float32]]]:
         """Yield the activations of each document's tokens.
 
+        Parameters
+        ----------
+        sequences : Sequences
+
         Yields
         ------
         document : int

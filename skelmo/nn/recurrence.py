@@ -201,8 +201,14 @@ def scan_gradient(
     Parameters
     ----------
     grad_out : torch.Tensor of shape (n, P)
-    x, out, tape, batch_sizes, weights, clip, reverse
-        As given to and got from `scan` with ``keep=True``.
+    x, out : torch.Tensor of shape (n, P)
+        What `scan` was given and returned.
+    tape : Tape
+        What it kept.
+    batch_sizes : sequence of int of length T
+    weights : Weights
+    clip : Clip
+    reverse : bool
 
     Returns
     -------
@@ -340,8 +346,16 @@ def lstm_layer(
 
     Parameters
     ----------
-    x, batch_sizes, weights, clip, state, reverse
-        As for `scan`.
+    x : torch.Tensor of shape (n, P)
+        Packed input.
+    batch_sizes : sequence of int of length T
+        Rows alive at each time step.
+    weights : Weights
+    clip : Clip
+    state : State, optional
+        Initial state; by default zero.
+    reverse : bool
+        True walks from the last time step to the first.
 
     Returns
     -------

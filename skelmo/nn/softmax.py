@@ -90,6 +90,11 @@ class SoftmaxLoss(nn.Module):
     def nll(self, hidden: Tensor, targets: Tensor) -> Tensor:
         """Return the negative log-likelihood of each row under the full softmax.
 
+        Parameters
+        ----------
+        hidden : torch.Tensor of shape (m, P)
+        targets : torch.Tensor of shape (m,), int64
+
         Returns
         -------
         nll : torch.Tensor of shape (m,)

@@ -143,6 +143,17 @@ def build_model(
 ) -> LanguageModel:
     """Build a network: random weights, which `seed` decides alone, or those of `start`.
 
+    Parameters
+    ----------
+    plan : Plan
+    vocabulary : list of str
+    seed : int
+    start : Start, optional
+
+    Returns
+    -------
+    LanguageModel
+
     Raises
     ------
     ValueError
@@ -186,6 +197,13 @@ def fill_word_vectors(
     weight: Tensor, vocabulary: list[str], path: str | os.PathLike[str]
 ) -> None:
     """Set the rows of the words that a file of word vectors has, in this or lower case.
+
+    Parameters
+    ----------
+    weight : torch.Tensor of shape (V, W)
+        Filled in place.
+    vocabulary : list of str
+    path : str or os.PathLike
 
     Raises
     ------

@@ -21,7 +21,7 @@ class TrainingOptions:
     l1: float = 0.0
     word_dropout: float = 0.0
     max_grad_norm: float | None = 1.0
-    batch_tokens: int = 2048
+    batch_tokens: int = 512
     max_epochs: int = 10
     max_time: float | None = None
     early_stopping: bool = True

@@ -1,0 +1,87 @@
+"""What all tests share: threads, text, and one small fitted language model."""
+
+import os
+import random
+from pathlib import Path
+
+import pytest
+import torch
+from sklearn.base import clone
+from sklearn.frozen import FrozenEstimator
+
+from skelmo import ElmoLanguageModel, ElmoVectorizer
+
+torch.set_num_threads(1)
+
+_SUBJECTS = ("The cat", "A doctor", "My neighbour", "Every student", "This old river")
+_VERBS = ("watches", "ignores", "remembers", "follows", "paints")
+_OBJECTS = ("the moon", "two small boats", "a letter", "its own shadow", "the city")
+_ENDINGS = (".", "!", " at night.", " because it rains.", ", as always.")
+
+
+def _sentence(rng):
+    words = [rng.choice(w) for w in (_SUBJECTS, _VERBS, _OBJECTS)]
+    return " ".join(words) + rng.choice(_ENDINGS)
+
+
+@pytest.fixture(scope="session")
+def texts():
+    """Return 120 different-looking documents of 1 to 3 sentences, over 1,000 tokens."""
+    rng = random.Random(0)
+    return [" ".join(_sentence(rng) for _ in range(1 + k % 3)) for k in range(120)]
+
+
+@pytest.fixture(scope="session")
+def tiny():
+    """Return parameters of a language model that trains in a moment."""
+    return {
+        "hidden_size": 16,
+        "proj_size": 8,
+        "char_embedding_dim": 4,
+        "filters": ((1, 4), (2, 4)),
+        "max_epochs": 1,
+        "batch_tokens": 512,
+        "random_state": 0,
+    }
+
+
+@pytest.fixture(scope="session")
+def language_model(tiny, texts):
+    """Return a fitted language model; a test that changes it takes a copy."""
+    return ElmoLanguageModel(**tiny).fit(texts)
+
+
+@pytest.fixture(scope="session")
+def frozen(language_model):
+    """Return the fitted language model, to be used as it is."""
+    return FrozenEstimator(language_model)
+
+
+@pytest.fixture
+def vectorizer(frozen, texts):
+    """Return a vectorizer fitted on five texts."""
+    return ElmoVectorizer(language_model=frozen).fit(texts[:5])
+
+
+@pytest.fixture
+def make(frozen, texts):
+    """Return a function from parameters to a vectorizer fitted on five texts."""
+
+    def make(**parameters):
+        given = {"language_model": clone(frozen), **parameters}
+        X = texts[:5]
+        if given.get("input") == "tokens":
+            X = [text.split() for text in X]
+        return ElmoVectorizer(**given).fit(X)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def shared():
+    """Return the folder of data too large for the repository, or skip."""
+    root = Path(__file__).parents[1]
+    path = Path(os.environ.get("SKELMO_SHARED", root.parent / "shared"))
+    if not path.is_dir():
+        pytest.skip(f"no folder {path}: name one by SKELMO_SHARED")
+    return path

@@ -1,0 +1,374 @@
+import re
+import sys
+import warnings
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+import scipy.sparse
+
+from skelmo.validation import (
+    Documents,
+    check_column_name,
+    check_corpus_size,
+    check_documents,
+    check_filters,
+    check_layers,
+    check_not_empty,
+    check_pooling,
+    check_word_embedding,
+    is_missing,
+    stack_level,
+)
+
+TEXTS = ["One cat.", "two", ""]
+STRING_DTYPE = np.dtypes.StringDType(na_object=np.nan)
+HOLDERS = {
+    "list": TEXTS,
+    "tuple": tuple(TEXTS),
+    "dict values": dict(enumerate(TEXTS)).values(),
+    "object array": np.array(TEXTS, dtype=object),
+    "str array": np.array(TEXTS),
+    "StringDType array": np.array(TEXTS, dtype=STRING_DTYPE),
+    "column array": np.array(TEXTS)[:, None],
+    "pandas object": pd.Series(TEXTS, dtype=object),
+    "pandas str": pd.Series(TEXTS, dtype="str"),
+    "pandas string": pd.Series(TEXTS, dtype="string"),
+    "pandas category": pd.Series(TEXTS, dtype="category"),
+    "pandas pyarrow": pd.Series(TEXTS, dtype="string[pyarrow]"),
+    "pandas index": pd.Index(TEXTS),
+    "pandas frame": pd.DataFrame({"text": TEXTS}),
+    "polars series": pl.Series(TEXTS),
+    "polars frame": pl.DataFrame({"text": TEXTS}),
+    "bytes": [text.encode() for text in TEXTS],
+    "str_": [np.str_(text) for text in TEXTS],
+}
+
+
+@pytest.mark.parametrize("X", HOLDERS.values(), ids=HOLDERS.keys())
+def test_check_documents_takes_the_texts_out_of_any_holder(X):
+    found = check_documents(X, owner="Owner")
+    assert found.values == TEXTS
+    assert {type(value) for value in found.values} == {str}
+
+
+def test_check_documents_reads_a_generator_once():
+    assert check_documents(iter(TEXTS), owner="Owner").values == TEXTS
+
+
+@pytest.mark.parametrize(
+    ("X", "name"),
+    [
+        (pd.Series(TEXTS, name="review"), "review"),
+        (pd.DataFrame({"review": TEXTS}), "review"),
+        (pl.Series("review", TEXTS), "review"),
+        (pl.DataFrame({"review": TEXTS}), "review"),
+        (pd.Series(TEXTS), None),
+        (pd.Series(TEXTS, name=3), None),
+        (pd.DataFrame({0: TEXTS}), None),
+        (pl.Series(TEXTS), None),
+        (TEXTS, None),
+    ],
+)
+def test_check_documents_keeps_the_name_of_a_column(X, name):
+    assert check_documents(X, owner="Owner") == Documents(TEXTS, name)
+
+
+MISSING = {
+    "None": None,
+    "nan": float("nan"),
+    "float32 nan": np.float32("nan"),
+    "float16 nan": np.float16("nan"),
+    "NA": pd.NA,
+    "NaT": pd.NaT,
+}
+
+
+@pytest.mark.parametrize("value", MISSING.values(), ids=MISSING.keys())
+def test_is_missing_knows_every_kind(value):
+    assert is_missing(value) is True
+
+
+@pytest.mark.parametrize("value", ["", "nan", "None", 0, 0.0, np.inf, b"", [], {}])
+def test_is_missing_leaves_values_alone(value):
+    assert is_missing(value) is False
+
+
+WITH_MISSING = {
+    **{name: ["a", value, "b"] for name, value in MISSING.items()},
+    "object": pd.Series(["a", None, "b"], dtype=object),
+    "str": pd.Series(["a", None, "b"], dtype="str"),
+    "string": pd.Series(["a", None, "b"], dtype="string"),
+    "category": pd.Series(["a", None, "b"], dtype="category"),
+    "pyarrow": pd.Series(["a", None, "b"], dtype="string[pyarrow]"),
+    "polars": pl.Series(["a", None, "b"]),
+    "StringDType": np.array(["a", np.nan, "b"], dtype=STRING_DTYPE),
+}
+
+
+@pytest.mark.parametrize("X", WITH_MISSING.values(), ids=WITH_MISSING.keys())
+@pytest.mark.parametrize("missing", ["empty", "nan"])
+def test_check_documents_puts_none_for_a_missing_one(X, missing):
+    found = check_documents(X, owner="Owner", missing=missing)
+    assert found.values == ["a", None, "b"]
+
+
+def test_check_documents_names_the_first_missing_row_and_how_many():
+    message = (
+        "Owner needs a text in every row of X, but 2 of 4 are missing, the first in "
+        "row 1 (float nan). Fill them in, or set missing='empty' or missing='nan'."
+    )
+    with pytest.raises(ValueError, match=re.escape(message)):
+        check_documents(["a", np.nan, "b", None], owner="Owner")
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (3, "int 3. Convert it with str()."),
+        (2.5, "float 2.5. Convert it with str()."),
+        (np.inf, "float inf. Convert it with str()."),
+        (np.int64(3), "int64 np.int64(3). Convert it with str()."),
+        (True, "bool True. Convert it with str()."),
+        ({"text": "a"}, "dict {'text': 'a'}. Take the text out of it."),
+        (["a", "b"], "list ['a', 'b']. Join it to a text, or set input='tokens'."),
+        (("a",), "tuple ('a',). Join it to a text, or set input='tokens'."),
+        (range(10**9), "range range(0, 1000000000). Convert it with str()."),
+        (10**99, f"int 1{'0' * 39}.... Convert it with str()."),
+    ],
+)
+def test_check_documents_shows_row_type_and_value_of_a_wrong_one(value, shown):
+    message = f"Owner: row 2 of X must be a str, got {shown}"
+    with pytest.raises(TypeError, match=f"^{re.escape(message)}$"):
+        check_documents(["a", "b", value], owner="Owner")
+
+
+def test_check_documents_explains_bytes_that_are_not_utf_8():
+    message = (
+        "Owner: row 1 of X must be text or UTF-8 bytes, got bytes b'caf\\xe9 x', which "
+        "is not UTF-8 (invalid continuation byte at byte 3). Decode it first, as in "
+        "X[1].decode('latin-1')."
+    )
+    with pytest.raises(ValueError, match=re.escape(message)):
+        check_documents(["a", "café x".encode("latin-1")], owner="Owner")
+
+
+@pytest.mark.parametrize(
+    ("X", "shown"),
+    [
+        (3, "int 3"),
+        (None, "NoneType None"),
+        ({"a": "text"}, "dict {'a': 'text'}"),
+        (b"text", "bytes b'text'"),
+    ],
+)
+def test_check_documents_wants_an_iterable(X, shown):
+    message = (
+        f"Owner needs an iterable of documents, got {shown}. Pass a list, a Series or "
+        f"an array."
+    )
+    with pytest.raises(TypeError, match=re.escape(message)):
+        check_documents(X, owner="Owner")
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        scipy.sparse.csr_matrix,
+        scipy.sparse.csr_array,
+        scipy.sparse.coo_array,
+        scipy.sparse.dok_array,
+        scipy.sparse.lil_matrix,
+    ],
+)
+def test_check_documents_says_that_sparse_data_is_none(make):
+    message = (
+        f"Owner needs documents, but X is a sparse {make.__name__}: sparse data is not "
+        f"supported. Pass the texts themselves."
+    )
+    with pytest.raises(TypeError, match=re.escape(message)):
+        check_documents(make((2, 1)), owner="Owner")
+
+
+@pytest.mark.parametrize("frame", [pd.DataFrame, pl.DataFrame])
+def test_check_documents_names_the_columns_of_a_wide_frame(frame):
+    message = (
+        "Owner takes one column of text, but X has 2: 'title', 'body'. Choose one, "
+        "X['title'], or use ColumnTransformer([('text', Owner(), 'title')])."
+    )
+    with pytest.raises(ValueError, match=re.escape(message)):
+        check_documents(frame({"title": ["a"], "body": ["b"]}), owner="Owner")
+
+
+def test_check_documents_refuses_an_array_of_two_columns():
+    message = (
+        "Owner takes a one-dimensional array of documents, but X has shape (1, 2). "
+        "Choose one column, X[:, 0], or use ColumnTransformer([('text', Owner(), 0)])."
+    )
+    with pytest.raises(ValueError, match=re.escape(message)):
+        check_documents(np.array([["a", "b"]]), owner="Owner")
+
+
+def test_check_documents_refuses_an_array_without_dimension():
+    message = (
+        "Owner takes a one-dimensional array of documents, but X has shape (). Wrap it "
+        "in a list: [X.item()]."
+    )
+    with pytest.raises(ValueError, match=re.escape(message)):
+        check_documents(np.array("text"), owner="Owner")
+
+
+@pytest.mark.parametrize(
+    "document",
+    [["a", "b"], ("a", "b"), np.array(["a", "b"]), [], [["a"], ["b", "c"]], [[]]],
+    ids=repr,
+)
+def test_check_documents_takes_tokens_and_sentences_of_tokens(document):
+    found = check_documents([document], owner="Owner", input="tokens").values[0]
+    assert found == list(document)
+    assert isinstance(found, list)
+
+
+@pytest.mark.parametrize(
+    ("document", "shown"),
+    [
+        ("a b", "str 'a b'"),
+        (3, "int 3"),
+        ({"a"}, "set {'a'}"),
+        (["a", 2], "int 2"),
+        (["a", None], "NoneType None"),
+        ([["a"], "b"], "list [['a'], 'b']"),
+        ([["a", b"b"]], "bytes b'b'"),
+    ],
+)
+def test_check_documents_shows_what_is_no_token(document, shown):
+    message = (
+        f"Owner: row 1 of X must be a list of tokens (str) or a list of such "
+        f"sentences, got {shown}. Split it into tokens, or set input='text'."
+    )
+    with pytest.raises(TypeError, match=re.escape(message)):
+        check_documents([["a"], document], owner="Owner", input="tokens")
+
+
+def test_check_not_empty():
+    check_not_empty([None], "Owner")
+    message = (
+        "Owner needs at least 1 document to fit, but X has 0 sample(s). Pass a "
+        "non-empty X."
+    )
+    with pytest.raises(ValueError, match=re.escape(message)):
+        check_not_empty([], "Owner")
+
+
+def test_check_corpus_size_warns_below_1000_tokens():
+    message = (
+        "Owner is trained on 999 tokens only; fewer than 1,000 teach it little. Pass "
+        "more text, or use a model trained on more."
+    )
+    with pytest.warns(UserWarning, match=re.escape(message)):
+        check_corpus_size(999, "Owner")
+    check_corpus_size(1000, "Owner")  # warnings are errors here
+
+
+@pytest.mark.parametrize(
+    ("filters", "expected"),
+    [
+        (((1, 4), (2, 8)), ((1, 4), (2, 8))),
+        ([[3, 1]], ((3, 1),)),
+        (np.array([[1, 4]]), ((1, 4),)),
+    ],
+    ids=repr,
+)
+def test_check_filters_gives_pairs_of_int(filters, expected):
+    found = check_filters(filters, 3, "Owner")
+    assert found == expected
+    assert {type(a) for pair in found for a in pair} == {int}
+
+
+@pytest.mark.parametrize(
+    "filters",
+    [
+        (),
+        [1, 2],
+        ((1, 2, 3),),
+        ((0, 4),),
+        ((1, -4),),
+        ((1.5, 4),),
+        ((1, float("inf")),),
+        ((1, None),),
+        ((True, 4),),
+        (("1", "4"),),
+    ],
+    ids=repr,
+)
+def test_check_filters_refuses_anything_else(filters):
+    message = (
+        f"The 'filters' parameter of Owner must be pairs (width, number) of positive "
+        f"integers. Got {filters!r} instead."
+    )
+    with pytest.raises(ValueError, match=re.escape(message)):
+        check_filters(filters, 50, "Owner")
+
+
+@pytest.mark.parametrize(
+    ("layers", "expected"),
+    [
+        ("mean", None),
+        ("concat", [0, 1, 2]),
+        ("top", [2]),
+        (0, [0]),
+        (-1, [2]),
+        (np.int64(1), [1]),
+        ([2, 0], [2, 0]),
+        ((-3, -1), [0, 2]),
+    ],
+)
+def test_check_layers_gives_indices_in_the_order_named(layers, expected):
+    assert check_layers(layers, 3, "Owner") == expected
+
+
+@pytest.mark.parametrize(
+    ("pooling", "expected"),
+    [("max", ["max"]), (("last", "mean"), ["last", "mean"]), (["min"], ["min"])],
+)
+def test_check_pooling_gives_a_list_in_the_order_named(pooling, expected):
+    assert check_pooling(pooling, "Owner") == expected
+
+
+def embedding(**changes):
+    sizes = {"tie_weights": False, "word_embedding_dim": 8, "proj_size": 8}
+    return SimpleNamespace(**{**sizes, "init_word_vectors": None, **changes})
+
+
+def test_check_word_embedding_lets_what_goes_together_pass():
+    for changes in (
+        {"word_embedding_dim": 5},
+        {"word_embedding_dim": 0},
+        {"tie_weights": True},
+        {"init_word_vectors": "vectors.txt"},
+    ):
+        assert check_word_embedding(embedding(**changes), "Owner") is None
+
+
+def test_check_column_name_compares_only_where_both_have_one():
+    for name, fitted in [(None, ["a"]), ("a", None), (None, None), ("a", ["a"])]:
+        assert check_column_name(name, fitted, "Owner") is None
+    message = (
+        "Owner was fitted on column 'a', but X is column 'b'. Pass the column of the "
+        "same name."
+    )
+    with pytest.raises(ValueError, match=re.escape(message)):
+        check_column_name("b", np.array(["a"], dtype=object), "Owner")
+
+
+def test_stack_level_passes_over_the_library():
+    scope = {"__name__": "skelmo.imagined", "stack_level": stack_level, "warn": None}
+    scope["warn"] = warnings.warn
+    code = "def inner(): warn('x', UserWarning, stacklevel=stack_level())"
+    exec(f"{code}\ndef outer(): inner()", scope)
+    line = sys._getframe().f_lineno + 2
+    with pytest.warns(UserWarning, match="^x$") as record:
+        scope["outer"]()
+    assert (record[0].filename, record[0].lineno) == (__file__, line)
