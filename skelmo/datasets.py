@@ -10,7 +10,6 @@ import re
 import secrets
 import tarfile
 import time
-import urllib.error
 import urllib.request
 import warnings
 from collections import Counter
@@ -25,8 +24,9 @@ from tqdm import tqdm
 
 __all__ = ["fetch_movie_reviews", "load_docstrings"]
 
-# Each package, then its submodules. Explicit, because a blind walk would import test
-# suites and optional back ends that are slow, warn or fail.
+# Public only where somebody imported what enables them.
+_EXPERIMENTAL = {"HalvingGridSearchCV", "HalvingRandomSearchCV", "IterativeImputer"}
+# Each package, then its submodules. A blind walk would import slow or failing ones.
 _NAMESPACES = {
     "numpy": """numpy char ctypeslib exceptions fft lib lib.npyio lib.recfunctions
         lib.scimath linalg ma ma.mrecords polynomial polynomial.chebyshev
@@ -163,7 +163,7 @@ def _public_objects(library):
             continue
         # Without __all__, what a module imports from elsewhere is not its own.
         home = package if "__all__" in members else namespace
-        for name in members.get("__all__", members):
+        for name in sorted(set(members.get("__all__", members)) - _EXPERIMENTAL):
             value = members.get(name)
             if not name.startswith("_") and _is_defined_in(value, home, package):
                 yield f"{namespace}.{name}", value

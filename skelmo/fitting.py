@@ -15,6 +15,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from skelmo.nn.bilm import BiLMConfig
+from skelmo.parameters import check_filters, check_word_embedding
 from skelmo.persistence import torch_device
 from skelmo.text.analysis import Analyzer
 from skelmo.text.sequences import Sequences, index_documents
@@ -27,9 +28,8 @@ from skelmo.training.state import EpochRecord, TrainingOptions, TrainingState
 from skelmo.validation import (
     check_corpus_size,
     check_documents,
-    check_filters,
     check_not_empty,
-    check_word_embedding,
+    stack_level,
 )
 
 if TYPE_CHECKING:
@@ -150,11 +150,11 @@ def _joined(
 def _warn_of_divergence(estimator: ElmoLanguageModel, state: TrainingState) -> None:
     kept = f"epoch {state.best_epoch}" if state.best_epoch else "the start"
     warnings.warn(
-        f"The loss of {type(estimator).__name__} became nan in epoch "
+        f"The loss of {type(estimator).__name__} became {state.last_loss:.3g} in epoch "
         f"{state.epoch + 1} (learning_rate_init={estimator.learning_rate_init}); the "
         f"weights of {kept} are kept. Lower learning_rate_init or max_grad_norm.",
         ConvergenceWarning,
-        stacklevel=5,
+        stacklevel=stack_level(),
     )
 
 

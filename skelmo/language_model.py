@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, _fit_context
+from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
 from skelmo import fitting, persistence
 from skelmo.encoding.encoder import Encoder
-from skelmo.parameters import LANGUAGE_MODEL
+from skelmo.parameters import LANGUAGE_MODEL, text_tags
 from skelmo.training.evaluation import Perplexity
 
 _FILTERS = ((1, 32), (2, 32), (3, 64), (4, 128), (5, 128), (6, 128))
@@ -128,10 +129,8 @@ default=((1, 32), (2, 32), (3, 64), (4, 128), (5, 128), (6, 128))
     history_ : list of EpochRecord
         A row for each epoch, ready for ``pandas.DataFrame``: epoch, tokens, seconds,
         learning rate, training loss in nats, validation perplexity each way.
-    n_epochs_ : int
-        Epochs trained.
-    n_tokens_ : int
-        Predictions trained on, in one direction.
+    n_epochs_, n_tokens_ : int
+        Epochs, and predictions in one direction, trained on.
     unknown_share_ : float
         Share of the tokens in `fit` that the vocabulary lacks.
     truncation_ : Truncation
@@ -156,7 +155,7 @@ default=((1, 32), (2, 32), (3, 64), (4, 128), (5, 128), (6, 128))
     >>> from skelmo import ElmoLanguageModel
     >>> texts = ["The cat sat on the mat.", "The dog sat on the rug."] * 100
     >>> model = ElmoLanguageModel(hidden_size=32, proj_size=16, random_state=0)
-    >>> bool(model.fit(texts).perplexity(texts).mean < 5)
+    >>> bool(model.fit(texts).perplexity(texts).mean < 6)
     True
     """
 
@@ -387,6 +386,10 @@ default=((1, 32), (2, 32), (3, 64), (4, 128), (5, 128), (6, 128))
         language_model : ElmoLanguageModel
         """
         return persistence.load(cls(), path, parameters)
+
+    def __sklearn_tags__(self) -> Tags:
+        """Say that documents go in."""
+        return text_tags(super().__sklearn_tags__(), self.missing)
 
     def __getstate__(self) -> dict[str, Any]:
         """Hold weights as arrays: a pickle needs neither a GPU nor torch's classes."""

@@ -1,4 +1,4 @@
-"""What each parameter of an estimator may be."""
+"""What each parameter of an estimator may be, alone and together with others."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 from numbers import Integral, Real
 from typing import Any
 
+from sklearn.utils import Tags
 from sklearn.utils._param_validation import Interval, RealNotInt, StrOptions
 
 from skelmo.training.optimizer import SOLVERS
@@ -63,3 +64,163 @@ LANGUAGE_MODEL: dict[str, list[Any]] = {
     "random_state": ["random_state"],
     "verbose": ["verbose"],
 }
+
+
+def check_filters(
+    filters: Any, max_characters: int, owner: str
+) -> tuple[tuple[int, int], ...]:
+    """Return the filters as pairs of integers.
+
+    Parameters
+    ----------
+    filters : iterable of (int, int)
+    max_characters : int
+        Characters of a token, which no filter may be wider than.
+    owner : str
+        The class that asks, for the messages.
+
+    Returns
+    -------
+    filters : tuple of (int, int)
+
+    Raises
+    ------
+    ValueError
+        If they are not pairs of positive integers, or wider than a token.
+    """
+    try:
+        pairs = [(width, n) for width, n in filters]
+        good = bool(pairs) and all(_is_whole(a) and a >= 1 for p in pairs for a in p)
+    except (TypeError, ValueError):
+        good = False
+    if not good:
+        raise ValueError(
+            f"The 'filters' parameter of {owner} must be pairs (width, number) of "
+            f"positive integers. Got {filters!r} instead."
+        )
+    whole = tuple((int(width), int(n)) for width, n in pairs)
+    widest = max(width for width, _ in whole)
+    if widest > max_characters:
+        raise ValueError(
+            f"The 'filters' parameter of {owner} must not be wider than max_characters="
+            f"{max_characters}. Got a width of {widest} instead."
+        )
+    return whole
+
+
+def check_word_embedding(estimator: Any, owner: str) -> None:
+    """Raise if parameters ask for a word-level embedding that is not there, or misfits.
+
+    Parameters
+    ----------
+    estimator : ElmoLanguageModel
+    owner : str
+        The class that asks, for the messages.
+
+    Raises
+    ------
+    ValueError
+        If `tie_weights` is set and the sizes differ, or if `init_word_vectors` is and
+        there is no word-level embedding.
+    """
+    if estimator.tie_weights and estimator.word_embedding_dim != estimator.proj_size:
+        raise ValueError(
+            f"tie_weights=True of {owner} needs word_embedding_dim equal to proj_size, "
+            f"got {estimator.word_embedding_dim} and {estimator.proj_size}. Set "
+            f"word_embedding_dim={estimator.proj_size}, or tie_weights=False."
+        )
+    if estimator.init_word_vectors is not None and not estimator.word_embedding_dim:
+        raise ValueError(
+            f"init_word_vectors of {owner} needs a word-level embedding, got "
+            f"word_embedding_dim=0. Set it to the size of the vectors."
+        )
+
+
+def check_pooling(pooling: Any, owner: str) -> list[str]:
+    """Return the poolings as a list.
+
+    Parameters
+    ----------
+    pooling : str or sequence of str
+    owner : str
+        The class that asks, for the messages.
+
+    Returns
+    -------
+    pooling : list of str
+
+    Raises
+    ------
+    ValueError
+        If one is unknown, or there is none.
+    """
+    names = [pooling] if isinstance(pooling, str) else list(pooling)
+    known = ("mean", "max", "min", "last")
+    if not names or any(n not in known or names.count(n) > 1 for n in names):
+        raise ValueError(
+            f"The 'pooling' parameter of {owner} must be one of {', '.join(known)} or "
+            f"a list of different ones. Got {pooling!r} instead."
+        )
+    return names
+
+
+def check_layers(layers: Any, n_layers: int, owner: str) -> list[int] | None:
+    """Return the indices of the layers to use; None stands for their mean.
+
+    Parameters
+    ----------
+    layers : str, int or sequence of int
+    n_layers : int
+        Layers there are, the character CNN included.
+    owner : str
+        The class that asks, for the messages.
+
+    Returns
+    -------
+    layers : list of int or None
+
+    Raises
+    ------
+    ValueError
+        If a layer does not exist or is named twice, or none is named.
+    """
+    if layers == "mean":
+        return None
+    if layers == "concat":
+        return list(range(n_layers))
+    if layers == "top":
+        return [n_layers - 1]
+    chosen = list(layers) if isinstance(layers, list | tuple) else [layers]
+    good = all(_is_whole(k) and -n_layers <= k < n_layers for k in chosen)
+    found = [int(k) % n_layers for k in chosen] if good else []
+    if not found or len(set(found)) < len(found):
+        raise ValueError(
+            f"The 'layers' parameter of {owner} must name different layers of this "
+            f"language model, 0 to {n_layers - 1} or -{n_layers} to -1, or be 'mean', "
+            f"'top' or 'concat'. Got {layers!r} instead."
+        )
+    return found
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, Integral) and not isinstance(value, bool)
+
+
+def text_tags(tags: Tags, missing: str) -> Tags:
+    """Say in an estimator's tags that it takes documents, not a matrix.
+
+    Parameters
+    ----------
+    tags : sklearn.utils.Tags
+        Changed in place.
+    missing : str
+        The estimator's parameter.
+
+    Returns
+    -------
+    tags : sklearn.utils.Tags
+    """
+    tags.input_tags.string = tags.input_tags.one_d_array = True
+    tags.input_tags.two_d_array = False
+    tags.input_tags.allow_nan = missing != "error"
+    return tags

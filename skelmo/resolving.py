@@ -11,8 +11,9 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from skelmo.language_model import ElmoLanguageModel
+from skelmo.parameters import check_layers
 from skelmo.persistence import torch_device
-from skelmo.validation import Documents, check_layers, stack_level
+from skelmo.validation import Documents, stack_level
 
 if TYPE_CHECKING:
     from skelmo.vectorizer import ElmoVectorizer

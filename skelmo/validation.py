@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 import warnings
 from collections.abc import Iterable, Mapping
-from numbers import Integral
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -84,6 +83,12 @@ def is_missing(value: Any) -> bool:
 def check_not_empty(documents: list[Any], owner: str) -> None:
     """Raise unless there is a document.
 
+    Parameters
+    ----------
+    documents : list
+    owner : str
+        The class that asks, for the messages.
+
     Raises
     ------
     ValueError
@@ -98,6 +103,13 @@ def check_not_empty(documents: list[Any], owner: str) -> None:
 
 def check_corpus_size(n_tokens: int, owner: str) -> None:
     """Raise or warn if there is too little text to train on.
+
+    Parameters
+    ----------
+    n_tokens : int
+        Tokens there are.
+    owner : str
+        The class that asks, for the messages.
 
     Raises
     ------
@@ -141,108 +153,17 @@ def _is_ours(module: str) -> bool:
     return module.partition(".")[0] in ("skelmo", "sklearn")
 
 
-def check_filters(
-    filters: Any, max_characters: int, owner: str
-) -> tuple[tuple[int, int], ...]:
-    """Return the filters as pairs of integers.
-
-    Raises
-    ------
-    ValueError
-        If they are not pairs of positive integers, or wider than a token.
-    """
-    try:
-        pairs = [(width, n) for width, n in filters]
-        good = bool(pairs) and all(_is_whole(a) and a >= 1 for p in pairs for a in p)
-    except (TypeError, ValueError):
-        good = False
-    if not good:
-        raise ValueError(
-            f"The 'filters' parameter of {owner} must be pairs (width, number) of "
-            f"positive integers. Got {filters!r} instead."
-        )
-    whole = tuple((int(width), int(n)) for width, n in pairs)
-    widest = max(width for width, _ in whole)
-    if widest > max_characters:
-        raise ValueError(
-            f"The 'filters' parameter of {owner} must not be wider than max_characters="
-            f"{max_characters}. Got a width of {widest} instead."
-        )
-    return whole
-
-
-def check_word_embedding(estimator: Any, owner: str) -> None:
-    """Raise if parameters ask for a word-level embedding that is not there, or misfits.
-
-    Raises
-    ------
-    ValueError
-        If `tie_weights` is set and the sizes differ, or if `init_word_vectors` is and
-        there is no word-level embedding.
-    """
-    if estimator.tie_weights and estimator.word_embedding_dim != estimator.proj_size:
-        raise ValueError(
-            f"tie_weights=True of {owner} needs word_embedding_dim equal to proj_size, "
-            f"got {estimator.word_embedding_dim} and {estimator.proj_size}. Set "
-            f"word_embedding_dim={estimator.proj_size}, or tie_weights=False."
-        )
-    if estimator.init_word_vectors is not None and not estimator.word_embedding_dim:
-        raise ValueError(
-            f"init_word_vectors of {owner} needs a word-level embedding, got "
-            f"word_embedding_dim=0. Set it to the size of the vectors."
-        )
-
-
-def check_pooling(pooling: Any, owner: str) -> list[str]:
-    """Return the poolings as a list.
-
-    Raises
-    ------
-    ValueError
-        If one is unknown, or there is none.
-    """
-    names = [pooling] if isinstance(pooling, str) else list(pooling)
-    known = ("mean", "max", "min", "last")
-    if not names or any(n not in known or names.count(n) > 1 for n in names):
-        raise ValueError(
-            f"The 'pooling' parameter of {owner} must be one of {', '.join(known)} or "
-            f"a list of different ones. Got {pooling!r} instead."
-        )
-    return names
-
-
-def check_layers(layers: Any, n_layers: int, owner: str) -> list[int] | None:
-    """Return the indices of the layers to use; None stands for their mean.
-
-    Raises
-    ------
-    ValueError
-        If a layer does not exist or is named twice, or none is named.
-    """
-    if layers == "mean":
-        return None
-    if layers == "concat":
-        return list(range(n_layers))
-    if layers == "top":
-        return [n_layers - 1]
-    chosen = list(layers) if isinstance(layers, list | tuple) else [layers]
-    good = all(_is_whole(k) and -n_layers <= k < n_layers for k in chosen)
-    found = [int(k) % n_layers for k in chosen] if good else []
-    if not found or len(set(found)) < len(found):
-        raise ValueError(
-            f"The 'layers' parameter of {owner} must name different layers of this "
-            f"language model, 0 to {n_layers - 1} or -{n_layers} to -1, or be 'mean', "
-            f"'top' or 'concat'. Got {layers!r} instead."
-        )
-    return found
-
-
-def _is_whole(value: Any) -> bool:
-    return isinstance(value, Integral) and not isinstance(value, bool)
-
-
 def check_column_name(name: str | None, fitted: Any, owner: str) -> None:
     """Raise if documents come from another column than those of `fit`.
+
+    Parameters
+    ----------
+    name : str or None
+        Of the column they come from.
+    fitted : ndarray of shape (1,) or None
+        ``feature_names_in_``.
+    owner : str
+        The class that asks, for the messages.
 
     Raises
     ------

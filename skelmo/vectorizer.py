@@ -22,6 +22,7 @@ from skelmo.encoding.encoder import Encoder
 from skelmo.encoding.pooling import POOLINGS
 from skelmo.fitting import analyzer_of
 from skelmo.language_model import ElmoLanguageModel
+from skelmo.parameters import check_layers, check_pooling, text_tags
 from skelmo.resolving import resolve_language_model
 from skelmo.text.analysis import Analyzer
 from skelmo.text.sequences import Sequences, index_documents
@@ -30,9 +31,7 @@ from skelmo.validation import (
     Documents,
     check_column_name,
     check_documents,
-    check_layers,
     check_not_empty,
-    check_pooling,
     stack_level,
 )
 
@@ -278,11 +277,7 @@ default=None
 
     def __sklearn_tags__(self) -> Tags:
         """Say that documents go in and dense float32 comes out."""
-        tags = super().__sklearn_tags__()
-        tags.input_tags.string = True
-        tags.input_tags.one_d_array = True
-        tags.input_tags.two_d_array = False
-        tags.input_tags.allow_nan = self.missing != "error"
+        tags = text_tags(super().__sklearn_tags__(), self.missing)
         tags.transformer_tags.preserves_dtype = []
         return tags
 

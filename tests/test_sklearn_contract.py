@@ -83,10 +83,6 @@ def test_generated_checks(estimator, check):
     check(estimator)
 
 
-LACKS_TAGS = "ElmoLanguageModel has no __sklearn_tags__: it says it takes matrices"
-
-
-@pytest.mark.xfail(reason=LACKS_TAGS)
 def test_generated_checks_of_the_language_model(tiny):
     with pytest.warns(SkipTestWarning, match="^Can't test estimator ElmoLanguageModel"):
         check_estimator(ElmoLanguageModel(**tiny))
@@ -96,7 +92,7 @@ def test_generated_checks_of_the_language_model(tiny):
     "estimator",
     [
         ElmoVectorizer(),
-        pytest.param(ElmoLanguageModel(), marks=pytest.mark.xfail(reason=LACKS_TAGS)),
+        ElmoLanguageModel(),
     ],
     ids=repr,
 )

@@ -9,16 +9,18 @@ import polars as pl
 import pytest
 import scipy.sparse
 
+from skelmo.parameters import (
+    check_filters,
+    check_layers,
+    check_pooling,
+    check_word_embedding,
+)
 from skelmo.validation import (
     Documents,
     check_column_name,
     check_corpus_size,
     check_documents,
-    check_filters,
-    check_layers,
     check_not_empty,
-    check_pooling,
-    check_word_embedding,
     is_missing,
     stack_level,
 )

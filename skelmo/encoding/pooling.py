@@ -32,7 +32,13 @@ class HalfPool:
     def __init__(
         self, pooling: Sequence[str], shape: tuple[int, int, int], like: Tensor
     ) -> None:
-        self.values = {name: like.new_full(shape, _START[name]) for name in pooling}
+        # Sums of many tokens need the precision; it costs next to nothing.
+        self.values = {
+            name: like.new_full(
+                shape, _START[name], dtype=torch.float64 if name == "mean" else None
+            )
+            for name in pooling
+        }
 
     def add(self, step: Tensor) -> None:
         """Take in the tokens of one time step.
@@ -70,7 +76,14 @@ class DocumentPool:
         self, pooling: Sequence[str], n_documents: int, n_layers: int, proj_size: int
     ) -> None:
         shape = (2, n_documents, n_layers, proj_size)
-        self.values = {name: torch.full(shape, _START[name]) for name in pooling}
+        self.values = {
+            name: torch.full(
+                shape,
+                _START[name],
+                dtype=torch.float64 if name == "mean" else torch.float32,
+            )
+            for name in pooling
+        }
 
     def add(
         self,
@@ -91,8 +104,8 @@ class DocumentPool:
         """
         for direction, half in enumerate(halves):
             for name, value in half.values.items():
-                source = value.transpose(0, 1).float().cpu()  # (B, L + 1, P)
                 target = self.values[name][direction]
+                source = value.transpose(0, 1).to("cpu", target.dtype)  # (B, L + 1, P)
                 if name == "mean":
                     target.index_add_(0, documents, source)
                 elif name == "last":
@@ -119,5 +132,6 @@ class DocumentPool:
             if name == "mean":
                 value = value / n_tokens.clamp(min=1)[:, None, None]
             value[:, n_tokens == 0] = 0.0
-            rows.append(torch.cat([value[0], value[1]], dim=-1))  # (N, L + 1, 2P)
+            both = torch.cat([value[0], value[1]], dim=-1)  # (N, L + 1, 2P)
+            rows.append(both.float())
         return torch.stack(rows, dim=1)

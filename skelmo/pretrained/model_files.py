@@ -147,6 +147,14 @@ def first_bytes(path: Path) -> str:
 def make_directory(path: str | os.PathLike[str]) -> Path:
     """Return `path`, a directory to write to, made if need be.
 
+    Parameters
+    ----------
+    path : str or os.PathLike
+
+    Returns
+    -------
+    directory : pathlib.Path
+
     Raises
     ------
     ValueError

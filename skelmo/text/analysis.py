@@ -37,7 +37,8 @@ class Analyzer:
             sentences = _nested(document)
         else:
             split, cut = self._functions()
-            sentences = [list(cut(sentence)) for sentence in split(document)]
+            parts = _strings(split(document), "sentence_splitter", document)
+            sentences = [_strings(cut(part), "tokenizer", part) for part in parts]
         if self.sequence == "document":
             sentences = [[token for sentence in sentences for token in sentence]]
         return [sentence for sentence in sentences if sentence]
@@ -47,6 +48,21 @@ class Analyzer:
         if split == "lines":
             split = str.splitlines
         return split or split_sentences, self.tokenizer or tokenize
+
+
+def _strings(found: Any, name: str, given: str) -> list[str]:
+    """Check what a user's function returned; a str would pass as its characters."""
+    wrong = found
+    if isinstance(found, Iterable) and not isinstance(found, str):
+        items = list(found)
+        bad = [item for item in items if not isinstance(item, str)]
+        if not bad:
+            return items
+        wrong = bad[0]
+    raise TypeError(
+        f"The {name} must return a list of str, but for {given[:40]!r} it gave "
+        f"{type(wrong).__name__} {repr(wrong)[:40]}. Return a list of str."
+    )
 
 
 def _nested(document: Any) -> list[list[str]]:

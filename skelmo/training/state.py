@@ -77,6 +77,7 @@ class TrainingState:
     best_loss: float = math.inf
     best_epoch: int = 0  # 0: the weights it started with
     n_no_change: int = 0
+    last_loss: float = math.nan
     diverged: bool = False
     finished: bool = False
     history: list[EpochRecord] = field(default_factory=list)

@@ -88,6 +88,8 @@ class Trainer:
         self.windows = cut_windows(
             corpus.sequences.offsets, train, options.batch_tokens
         )
+        # Guessing among all words costs log(V): ten times that is no training any more.
+        self.worst_loss = 10.0 * math.log(max(10, len(model.softmax.bias)))
         self.tokens_per_epoch = int((self.windows.lengths - 1).sum())
         self.optimizer = make_optimizer(model, options)
         self.state = TrainingState()
@@ -139,7 +141,8 @@ class Trainer:
             state.n_steps += 1
             state.n_tokens += n_tokens
             state.seconds += time.perf_counter() - begin
-            if not math.isfinite(loss):
+            state.last_loss = loss
+            if not loss < self.worst_loss:
                 state.diverged = True
                 return True
             state.loss_sum += loss * n_tokens
