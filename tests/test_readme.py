@@ -1,0 +1,47 @@
+"""README as a program: its Python runs, its commands exist, its names are real."""
+
+import contextlib
+import io
+import re
+from pathlib import Path
+
+import pytest
+
+README = Path(__file__).parents[1] / "README.md"
+TEXT = README.read_text(encoding="utf-8")
+BLOCKS = re.findall(r"```python\n(.*?)```", TEXT, re.S)
+
+
+@pytest.mark.parametrize("block", BLOCKS, ids=["pipeline", "tour"])
+def test_python_blocks_run_and_print_what_they_say(block, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        exec(compile(block, "README.md", "exec"), {})
+    if "print(" in block:
+        expected = re.search(r"```\n(accuracy ([\d.]+))\n```", TEXT)
+        got = float(printed.getvalue().split()[1])
+        # Versions of the libraries change both their docstrings and the last digits.
+        assert got == pytest.approx(float(expected[2]), abs=0.05)
+
+
+def test_first_block_is_short():
+    assert len([line for line in BLOCKS[0].splitlines() if line]) <= 12
+
+
+@pytest.mark.parametrize("name", ["run", "test"])
+def test_commands_are_marked_and_on_one_line(name):
+    found = re.search(rf"<!-- command: {name} -->\n```bash\n(.*?)\n```", TEXT, re.S)
+    assert found is not None
+    assert "\n" not in found[1]
+    assert "-c constraints.txt" in found[1]
+
+
+def test_paths_in_the_file_map_exist():
+    table = TEXT[TEXT.index("| path | what |") :]
+    paths = [p for row in table.splitlines() if row.startswith("| `") for p in
+             re.findall(r"`([\w/.]+)`", row.split("|")[1])]  # fmt: skip
+    assert len(paths) >= 10
+    for path in paths:
+        candidates = README.parent / path, README.parent / "skelmo" / path
+        assert any(candidate.exists() for candidate in candidates), path
