@@ -120,7 +120,8 @@ def load(
     ]
     estimator.n_epochs_ = training.get("n_epochs", 0)
     estimator.n_tokens_ = training.get("n_tokens", 0)
-    estimator.unknown_share_ = training.get("unknown_share", math.nan)
+    share = training.get("unknown_share")
+    estimator.unknown_share_ = math.nan if share is None else share
     estimator.truncation_ = Truncation(*training.get("truncation", (0, 0)))
     return estimator
 
@@ -169,8 +170,9 @@ def with_network(state: dict[str, Any]) -> dict[str, Any]:
     """Undo `without_network`; a device that is not here is replaced by the CPU."""
     if "network_" not in state:
         return state
-    device = torch_device(state["device"])
-    if device.type == "cuda" and not torch.cuda.is_available():
+    try:
+        device = torch_device(state["device"])
+    except ValueError:
         device = torch.device("cpu")
     network = build_network(state["config_"], state["network_"], device)
     state = {**state, "network_": network}
@@ -179,7 +181,30 @@ def with_network(state: dict[str, Any]) -> dict[str, Any]:
 
 
 def torch_device(name: str) -> torch.device:
-    """Return a device by its name, or the best there is for "auto"."""
+    """Return a device by its name, or the best there is for "auto".
+
+    Parameters
+    ----------
+    name : str
+
+    Returns
+    -------
+    torch.device
+
+    Raises
+    ------
+    ValueError
+        If there is no such device here.
+    """
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
-    return torch.device(name)
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).partition("\n")[0]
+        raise ValueError(
+            f"device={name!r} cannot be used here: {reason}. Set device='auto' or "
+            f"device='cpu'."
+        ) from error
+    return device

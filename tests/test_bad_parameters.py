@@ -1,5 +1,6 @@
 """What bad parameters get: a sentence that says rule, value and remedy."""
 
+import pickle
 import re
 
 import pytest
@@ -118,3 +119,20 @@ def test_wrong_parameters_get_the_sentence_of_scikit_learn(estimator, value, rul
     )
     with pytest.raises(InvalidParameterError, match=message):
         estimator.fit(["The cat sat."])
+
+
+@pytest.mark.parametrize("name", ["cuda:99", "no-such-device"])
+def test_device_that_is_not_there_is_named(tiny, texts, name):
+    model = ElmoLanguageModel(**{**tiny, "device": name})
+    message = (
+        f"^device='{name}' cannot be used here: .*Set device='auto' or device='cpu'\\.$"
+    )
+    with pytest.raises(ValueError, match=message):
+        model.fit(texts)
+
+
+def test_pickle_from_a_machine_with_another_device_loads_on_the_cpu(tiny, texts):
+    model = ElmoLanguageModel(**tiny).fit(texts)
+    score = model.score(texts)
+    model.device = "cuda:99"
+    assert pickle.loads(pickle.dumps(model)).score(texts) == score
