@@ -67,7 +67,6 @@ def pretrain_on(
     X: Any,
     X_val: Any = None,
     *,
-    start: Start | None = None,
     one_pass: bool = False,
 ) -> Trained:
     """Train a network as the estimator's parameters say.
@@ -79,10 +78,8 @@ def pretrain_on(
         Documents to train on.
     X_val : iterable of str, optional
         Documents to validate with; None holds some of X out.
-    start : Start, optional
-        A trained model to go on from.
     one_pass : bool, default=False
-        Go through X once, at a constant rate, with the vocabulary of `start`.
+        Go through X once, at a constant rate, on from what the estimator has learned.
 
     Returns
     -------
@@ -96,6 +93,8 @@ def pretrain_on(
     """
     owner = type(estimator).__name__
     plan = _plan(estimator)
+    goes_on = hasattr(estimator, "network_") and (one_pass or estimator.warm_start)
+    start = start_from(estimator) if goes_on else _read_init(estimator)
     seed = int(check_random_state(estimator.random_state).randint(2**31 - 1))
     options = TrainingOptions(
         **{name: getattr(estimator, name) for name in _OPTIONS}, seed=seed
@@ -113,16 +112,19 @@ def pretrain_on(
         n_train = len(documents)
         documents = documents + _documents(estimator, X_val)
     sequences = _index(estimator, documents)
-    check_corpus_size(len(sequences.token_ids) - 2 * len(sequences.lengths), owner)
+    n_documents = sequences.n_documents if n_train is None else n_train
+    n_sequences = sequences.document_offsets[n_documents]
+    check_corpus_size(int(sequences.offsets[n_sequences] - 2 * n_sequences), owner)
     with closing(ProgressBar(options.max_epochs, estimator.verbose)) as bar:
         result = pretrain(
             sequences, plan, options, bar,
-            start=start, keep_vocabulary=one_pass, n_train=n_train,
+            start=start, keep_vocabulary=goes_on and one_pass, n_train=n_train,
         )  # fmt: skip
     if result.state.diverged:
         _warn_of_divergence(estimator, result.state)
-    truncation = count_truncation(sequences, plan.config.max_characters)
-    return _joined(start if one_pass else None, result, truncation)
+    max_characters = result.model.bilm.config.max_characters
+    truncation = count_truncation(sequences, max_characters)
+    return _joined(start if goes_on and one_pass else None, result, truncation)
 
 
 def _joined(
@@ -168,6 +170,17 @@ def start_from(estimator: ElmoLanguageModel) -> Start:
         estimator.history_,
         getattr(estimator, "_optimizer", None),
     )
+
+
+def _read_init(estimator: ElmoLanguageModel) -> Start | None:
+    """Read the model of `init`; functions, which files lack, are the estimator's."""
+    if estimator.init is None:
+        return None
+    given = {"device": estimator.device}
+    for name in ("tokenizer", "sentence_splitter"):
+        if getattr(estimator, name) is not None:
+            given[name] = getattr(estimator, name)
+    return start_from(type(estimator).load(estimator.init, **given))
 
 
 def document_nll(

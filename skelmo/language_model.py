@@ -256,12 +256,7 @@ default=((1, 32), (2, 32), (3, 64), (4, 128), (5, 128), (6, 128))
         -------
         self : ElmoLanguageModel
         """
-        start = None
-        if self.warm_start and hasattr(self, "network_"):
-            start = fitting.start_from(self)
-        elif self.init is not None:
-            start = fitting.start_from(type(self).load(self.init))
-        return self._keep(fitting.pretrain_on(self, X, X_val, start=start))
+        return self._keep(fitting.pretrain_on(self, X, X_val))
 
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X: Any, y: Any = None) -> ElmoLanguageModel:
@@ -280,9 +275,7 @@ default=((1, 32), (2, 32), (3, 64), (4, 128), (5, 128), (6, 128))
         -------
         self : ElmoLanguageModel
         """
-        start = fitting.start_from(self) if hasattr(self, "network_") else None
-        trained = fitting.pretrain_on(self, X, start=start, one_pass=True)
-        return self._keep(trained)
+        return self._keep(fitting.pretrain_on(self, X, one_pass=True))
 
     def _keep(self, trained: fitting.Trained) -> ElmoLanguageModel:
         """Take over what training gave."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import os
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, NamedTuple, cast
@@ -52,28 +53,13 @@ def read_word_vectors(
             f"GloVe file."
         )
     opener = gzip.open if path.suffix == ".gz" else open
-    with opener(path, "rb") as stream:
-        file = cast(IO[bytes], stream)
-        first = file.readline(1 << 20)
-        if first.startswith(_PICKLE):
-            raise ValueError(
-                f"{path}: is a pickle, which skelmo never opens. Save the vectors with "
-                f"gensim's KeyedVectors.save_word2vec_format."
-            )
-        fields = first.split()
-        sized = len(fields) == 2 and all(field.isdigit() for field in fields)
-        if sized and path.name.removesuffix(".gz").endswith(".bin"):
-            rows = _binary(file, int(fields[0]), int(fields[1]), path)
-        elif sized:
-            rows = _text(file, int(fields[1]), path, 2)
-        else:
-            file.seek(0)
-            rows = _text(file, len(fields) - 1, path, 1)
-        words, vectors = [], []
-        for word, vector in rows:
-            if wanted is None or word in wanted:
-                words.append(word)
-                vectors.append(vector)
+    try:
+        with opener(path, "rb") as stream:
+            words, vectors = _read(cast(IO[bytes], stream), path, wanted)
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise ValueError(
+            f"{path}: is no whole gzip file: {error}. Copy or download it again."
+        ) from error
     if not words:
         found = "no word" if wanted is None else "none of the words looked for"
         raise ValueError(
@@ -81,6 +67,33 @@ def read_word_vectors(
             f"tokenisation."
         )
     return WordVectors(words, np.stack(vectors))
+
+
+def _read(
+    file: IO[bytes], path: Path, wanted: set[str] | None
+) -> tuple[list[str], list[NDArray[np.float32]]]:
+    """Tell the formats apart and read the words that are wanted."""
+    first = file.readline(1 << 20)
+    if first.startswith(_PICKLE):
+        raise ValueError(
+            f"{path}: is a pickle, which skelmo never opens. Save the vectors with "
+            f"gensim's KeyedVectors.save_word2vec_format."
+        )
+    fields = first.split()
+    sized = len(fields) == 2 and all(field.isdigit() for field in fields)
+    if sized and path.name.removesuffix(".gz").endswith(".bin"):
+        rows = _binary(file, int(fields[0]), int(fields[1]), path)
+    elif sized:
+        rows = _text(file, int(fields[1]), path, 2)
+    else:
+        file.seek(0)
+        rows = _text(file, len(fields) - 1, path, 1)
+    words, vectors = [], []
+    for word, vector in rows:
+        if wanted is None or word in wanted:
+            words.append(word)
+            vectors.append(vector)
+    return words, vectors
 
 
 def _text(
@@ -120,3 +133,5 @@ def _binary(
                 f"Copy or download it again."
             )
         yield word.decode("utf-8", "ignore"), np.frombuffer(content, "<f4")
+    while file.read(1 << 20):
+        pass  # a gzip file is verified where it ends

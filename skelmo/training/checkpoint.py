@@ -74,7 +74,8 @@ class Checkpointer:
     def read(self) -> Checkpoint | None:
         """Return the last whole checkpoint, or None.
 
-        A damaged one is passed over, with a warning in the log.
+        A damaged one is deleted, with a warning in the log: left there, it would pass
+        for newer than those to come.
         """
         for path in self._paths():
             checkpoint = _read(path)
@@ -82,6 +83,7 @@ class Checkpointer:
                 logger.info("training goes on from %s", path)
                 return checkpoint
             logger.warning("%s is damaged; the checkpoint before it is used", path)
+            path.unlink(missing_ok=True)
         return None
 
     def _paths(self) -> list[Path]:
@@ -143,7 +145,10 @@ def _write_atomically(path: Path, content: bytes) -> None:
 
 
 def _read(path: Path) -> Checkpoint | None:
-    content = path.read_bytes()
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:  # the same run in another process has just dropped it
+        return None
     body, digest = content[:-_DIGEST_BYTES], content[-_DIGEST_BYTES:]
     if hashlib.sha256(body).digest() != digest:
         return None

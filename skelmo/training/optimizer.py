@@ -10,6 +10,12 @@ from torch import Tensor
 from skelmo.training.state import TrainingOptions
 
 SOLVERS = ("adam", "sgd", "rmsprop", "adagrad")
+_REMEMBERED = {
+    "adam": {"step", "exp_avg", "exp_avg_sq"},
+    "sgd": {"momentum_buffer"},
+    "rmsprop": {"step", "square_avg", "momentum_buffer"},
+    "adagrad": {"step", "sum"},
+}
 
 
 def make_optimizer(
@@ -52,6 +58,24 @@ def optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
         for name, value in values.items()
         if value is not None
     }
+
+
+def is_of_the_same_kind(
+    tensors: dict[str, Tensor],
+    optimizer: torch.optim.Optimizer,
+    options: TrainingOptions,
+) -> bool:
+    """Tell whether `tensors` are what this solver remembers of these weights."""
+    momentum = set() if options.momentum else {"momentum_buffer"}
+    names = {key.partition(".")[2] for key in tensors}
+    if names != _REMEMBERED[options.solver] - momentum:
+        return False
+    weights = [p for group in optimizer.param_groups for p in group["params"]]
+    rows = [(int(key.partition(".")[0]), value) for key, value in tensors.items()]
+    return all(
+        row < len(weights) and value.shape in (weights[row].shape, ())
+        for row, value in rows
+    )
 
 
 def restore_optimizer(

@@ -25,7 +25,11 @@ from skelmo.training.corpus import (
     split_documents,
 )
 from skelmo.training.evaluation import LanguageModel
-from skelmo.training.optimizer import optimizer_tensors, restore_optimizer
+from skelmo.training.optimizer import (
+    is_of_the_same_kind,
+    optimizer_tensors,
+    restore_optimizer,
+)
 from skelmo.training.state import (
     EpochRecord,
     Observer,
@@ -116,6 +120,7 @@ def pretrain(
             max_vocabulary=plan.max_vocabulary,
         )
     model = build_model(plan, vocabulary, options.seed, start)
+    first_epoch = 0 if start is None else start.n_epochs
     corpus = make_corpus(sequences, vocabulary, model.bilm.config.max_characters)
     trainer = Trainer(
         model,
@@ -124,12 +129,15 @@ def pretrain(
         sequences_of(sequences, held_out),
         options,
         observer,
-        _checkpointer(plan, options, corpus, vocabulary, (train, held_out), model),
-        0 if start is None else start.n_epochs,
+        _checkpointer(
+            plan, options, corpus, vocabulary, (train, held_out), model, first_epoch
+        ),
+        first_epoch,
     )
     if start is not None and keep_vocabulary and start.optimizer is not None:
         tensors = {name: torch.tensor(a) for name, a in start.optimizer.items()}
-        restore_optimizer(trainer.optimizer, tensors)
+        if is_of_the_same_kind(tensors, trainer.optimizer, options):
+            restore_optimizer(trainer.optimizer, tensors)
     state = trainer.run()
     remembered = {
         name: tensor.cpu().numpy()
@@ -157,9 +165,11 @@ def build_model(
     Raises
     ------
     ValueError
-        If word vectors are of another size than the word-level embedding.
+        If word vectors are of another size than the word-level embedding, or if that of
+        `start` does not fit the plan.
     """
     config = plan.config if start is None else start.model.bilm.config
+    _check_word_embedding(plan, config)
     if config.word_embedding_dim:
         config = replace(config, n_words=len(vocabulary))
     with torch.random.fork_rng(devices=[]):
@@ -177,6 +187,21 @@ def build_model(
     if start is not None:
         copy_known(start, model, vocabulary)
     return model.to(plan.device)
+
+
+def _check_word_embedding(plan: Plan, config: BiLMConfig) -> None:
+    """Raise if the model to go on from lacks what the plan is about."""
+    if plan.tie_weights and config.word_embedding_dim != config.proj_size:
+        raise ValueError(
+            f"tie_weights=True needs word_embedding_dim equal to proj_size, but the "
+            f"model to go on from has {config.word_embedding_dim} and "
+            f"{config.proj_size}. Set tie_weights=False."
+        )
+    if plan.init_word_vectors is not None and not config.word_embedding_dim:
+        raise ValueError(
+            "init_word_vectors needs a word-level embedding, but the model to go on "
+            "from reads characters alone. Set init_word_vectors=None."
+        )
 
 
 def copy_known(start: Start, model: LanguageModel, vocabulary: list[str]) -> None:
@@ -246,6 +271,7 @@ def _checkpointer(
     vocabulary: list[str],
     documents: tuple[NDArray[np.int64], ...],
     model: LanguageModel,
+    first_epoch: int,
 ) -> Checkpointer | None:
     """Give the run a directory named by what decides its outcome."""
     if plan.checkpoint is None:
@@ -256,6 +282,8 @@ def _checkpointer(
         corpus.sequences,
         vocabulary,
         documents,
+        model.bilm.config,
         model.state_dict().values(),
+        first_epoch,
     )
     return Checkpointer(plan.checkpoint, run)

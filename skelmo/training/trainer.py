@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator
+from numbers import Integral
 from typing import NamedTuple
 
 import numpy as np
@@ -107,11 +108,15 @@ class Trainer:
         state = self.state
         while not state.finished:
             stopped = self._run_epoch()
+            if not all(p.isfinite().all() for p in self.model.parameters()):
+                state.diverged, state.last_loss = True, math.nan
             if state.diverged:
                 break
             if stopped:
                 # Taken up later, with more time, the run goes on in mid-epoch.
                 self._write()
+                if not state.step:
+                    break  # time was up before the epoch began
             state.finished = self._finish_epoch() or state.epoch == self.max_epochs
             if stopped:
                 break
@@ -135,7 +140,7 @@ class Trainer:
             if state.seconds >= (options.max_time or math.inf):
                 return True
             begin = time.perf_counter()
-            rate = self._rate()
+            rate = self._rate(members)
             loss, n_tokens = self._step(members, rate)
             state.step += 1
             state.n_steps += 1
@@ -156,8 +161,8 @@ class Trainer:
 
     def _is_due(self) -> bool:
         every = self.options.checkpoint_every
-        if isinstance(every, int):
-            return self.state.n_steps % every == 0
+        if isinstance(every, Integral):
+            return self.state.n_steps % int(every) == 0
         return time.perf_counter() - self.last_write >= 60.0 * every
 
     def _write(self) -> None:
@@ -193,10 +198,12 @@ class Trainer:
         self.state = TrainingState.from_plain(checkpoint.state)
         self.observer.take_up(self.state)
 
-    def _rate(self) -> float:
+    def _rate(self, members: NDArray[np.int64]) -> float:
+        """Return the rate in the middle of a step: at its begin the first has none."""
         planned = self.tokens_per_epoch * self.options.max_epochs
+        ahead = float((self.windows.lengths[members] - 1).sum()) / 2
         return learning_rate_at(
-            self.state.n_tokens / planned,
+            (self.state.n_tokens + ahead) / planned,
             schedule=self.options.learning_rate,
             initial=self.options.learning_rate_init,
             warmup=self.options.warmup,
@@ -285,7 +292,7 @@ class Trainer:
             loss = math.log(quality.mean)
         else:
             loss = train_loss
-        rate = self._rate()
+        rate = self._rate(np.arange(0))
         state.epoch, state.step = state.epoch + 1, 0
         state.loss_sum, state.n_losses = 0.0, 0
         improved = loss < state.best_loss - options.tol

@@ -1,0 +1,97 @@
+"""Small training runs without the estimator, and what watches them."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+
+import numpy as np
+
+from skelmo.nn.bilm import BiLMConfig
+from skelmo.text.sequences import index_documents
+from skelmo.training.pretraining import Plan, pretrain
+from skelmo.training.state import TrainingOptions
+
+CONFIG = BiLMConfig(
+    filters=((1, 4), (2, 4)), char_embedding_dim=4, hidden_size=16, proj_size=8
+)
+PLAN = Plan(CONFIG, min_count=1)
+OPTIONS = TrainingOptions(batch_tokens=64, max_epochs=3, learning_rate_init=0.02)
+_WORDS = (
+    ("the", "a", "my", "every"),
+    ("cat", "dog", "river", "house", "bird", "doctor"),
+    ("sees", "hears", "likes", "finds", "paints"),
+    ("the", "a", "this", "no"),
+    ("moon", "letter", "tree", "song", "road", "window"),
+)
+
+
+class Interrupted(Exception):
+    """What an observer raises to stop a run as an error would."""
+
+
+class Watcher:
+    """An observer that keeps all it is told, and may stop the run or raise."""
+
+    def __init__(self, *, raise_at=None, stop_at=None):
+        self.raise_at, self.stop_at = raise_at, stop_at
+        self.steps, self.epochs, self.begun, self.taken_up = [], [], [], []
+
+    def take_up(self, state):
+        self.taken_up.append((state.epoch, state.step, state.n_steps))
+
+    def begin_epoch(self, epoch, n_steps, n_done):
+        self.begun.append((epoch, n_steps, n_done))
+
+    def end_step(self, loss, n_tokens, learning_rate):
+        self.steps.append((loss, n_tokens, learning_rate))
+        if len(self.steps) == self.raise_at:
+            raise Interrupted
+        return len(self.steps) == self.stop_at
+
+    def end_epoch(self, record):
+        self.epochs.append(record)
+        return False
+
+
+def documents_of(n=40, seed=0):
+    """Return documents of one or two sentences of a small grammar, as tokens."""
+    rng = random.Random(seed)
+    return [
+        [[*(rng.choice(w) for w in _WORDS), "."] for _ in range(1 + k % 2)]
+        for k in range(n)
+    ]
+
+
+def run(documents=None, *, plan=PLAN, observer=None, changes=None, **options):
+    """Train; `changes` are of the plan and `options` of the options."""
+    documents = documents_of() if documents is None else documents
+    if changes:
+        plan = replace(plan, **changes)
+    sizes = {k: options.pop(k) for k in ("start", "n_train") if k in options}
+    return pretrain(
+        index_documents(documents),
+        plan,
+        replace(OPTIONS, **options),
+        observer or Watcher(),
+        **sizes,
+    )
+
+
+def weights_of(model):
+    """Return copies of the weights by name."""
+    return {k: v.detach().cpu().numpy().copy() for k, v in model.state_dict().items()}
+
+
+def assert_same_weights(model, other):
+    """Compare bit for bit."""
+    mine, yours = weights_of(model), weights_of(other)
+    assert mine.keys() == yours.keys()
+    for name, array in mine.items():
+        np.testing.assert_array_equal(array, yours[name], err_msg=name)
+
+
+def differ(model, other):
+    """Tell whether any weight differs."""
+    mine, yours = weights_of(model), weights_of(other)
+    return any(not np.array_equal(mine[name], yours[name]) for name in mine)
