@@ -36,6 +36,9 @@ from skelmo.validation import (
 )
 
 
+RARELY = 0.001  # a share of cut tokens that is not worth a warning
+
+
 class ElmoVectorizer(TransformerMixin, BaseEstimator):
     """Turn documents into dense features by an ELMo language model.
 
@@ -96,7 +99,7 @@ default=None
     Each layer is pooled first and layers are mixed afterwards, which for mean pooling
     equals the paper's order. Time is linear in the number of tokens. `fit` with a ready
     language model learns nothing from X: it checks the documents and counts what is
-    cut.
+    cut. `transform` warns if more than one token in a thousand is.
 
     References
     ----------
@@ -336,7 +339,9 @@ default=None
         fill = np.nan if self.missing == "nan" else 0.0
         features = np.full((n_documents, n_features), fill, dtype=np.float32)
         sequences, place = self._index(documents)
-        self._warn_of_truncation(self._truncation(sequences, place))
+        cut = self._truncation(sequences, place)
+        if cut.n_tokens > RARELY * len(sequences.token_ids):
+            self._warn_of_truncation(cut)
         with tqdm(
             total=sequences.n_documents,
             desc="encode",
@@ -383,13 +388,12 @@ default=None
         return count_truncation(every, self.language_model_.config_.max_characters)
 
     def _warn_of_truncation(self, cut: Truncation) -> None:
-        if cut.n_tokens:
-            room = self.language_model_.config_.max_characters - 2
-            warnings.warn(
-                f"{type(self).__name__}: {cut.n_tokens} tokens in {cut.n_documents} "
-                f"documents are longer than the {room} bytes that the language model "
-                f"reads of a token; the rest of them is ignored. Use a tokenizer that "
-                f"cuts shorter tokens if that matters.",
-                UserWarning,
-                stacklevel=stack_level(),
-            )
+        room = self.language_model_.config_.max_characters - 2
+        warnings.warn(
+            f"{type(self).__name__}: {cut.n_tokens} tokens in {cut.n_documents} "
+            f"documents are longer than the {room} bytes that the language model "
+            f"reads of a token; the rest of them is ignored. Use a tokenizer that "
+            f"cuts shorter tokens if that matters.",
+            UserWarning,
+            stacklevel=stack_level(),
+        )

@@ -362,3 +362,15 @@ def test_nothing_works_before_fit(frozen, method):
     )
     with pytest.raises(NotFittedError, match=sure(message)):
         getattr(ElmoVectorizer(language_model=frozen), method)(["a"])
+
+
+def test_a_cut_token_among_a_thousand_is_counted_but_no_reason_to_warn(make):
+    documents = ["one two three four five"] * 400
+    rare = ["one two three four " + "x" * 100, *documents]
+    often = ["one two three four " + "x" * 100, *documents[:20]]
+    vectorizer = make().fit(rare)
+    assert vectorizer.truncation_ == (1, 1)
+    distinct = [f"{document} {k}" for k, document in enumerate(rare)]
+    vectorizer.transform(distinct)
+    with pytest.warns(UserWarning, match="^ElmoVectorizer: 1 tokens in 1 documents "):
+        vectorizer.transform(often)
