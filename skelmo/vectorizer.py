@@ -35,7 +35,6 @@ from skelmo.validation import (
     stack_level,
 )
 
-
 RARELY = 0.001  # a share of cut tokens that is not worth a warning
 
 

@@ -25,7 +25,7 @@ TIERS = (
     {"skelmo.parameters", "skelmo.persistence"},
     {"skelmo.fitting"},
     {"skelmo.language_model"},
-    {"skelmo.resolving"},
+    {"skelmo.resolving", "skelmo.display"},
     {"skelmo.vectorizer"},
     {"skelmo"},
 )

@@ -1,0 +1,103 @@
+"""Figures of a language model, in scikit-learn's Display convention."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sklearn.utils._optional_dependencies import check_matplotlib_support
+from sklearn.utils.validation import check_is_fitted
+
+from skelmo.language_model import ElmoLanguageModel
+from skelmo.training.state import EpochRecord
+
+
+class PerplexityDisplay:
+    """Learning curve of a pre-training run.
+
+    Make one with `from_estimator`.
+
+    Parameters
+    ----------
+    history : sequence of EpochRecord
+        As `ElmoLanguageModel.history_`.
+
+    Attributes
+    ----------
+    ax_ : matplotlib.axes.Axes
+        Where the curves are.
+    figure_ : matplotlib.figure.Figure
+        The figure that holds them.
+    lines_ : list of matplotlib.lines.Line2D
+        Forward, backward and training curve, those that there are.
+
+    Examples
+    --------
+    >>> from skelmo import ElmoLanguageModel
+    >>> from skelmo.display import PerplexityDisplay
+    >>> texts = ["The cat sat on the mat.", "The dog sat on the rug."] * 100
+    >>> model = ElmoLanguageModel(hidden_size=16, proj_size=8, max_epochs=3).fit(texts)
+    >>> display = PerplexityDisplay.from_estimator(model)
+    >>> display.ax_.get_xlabel()
+    'training tokens'
+    """
+
+    def __init__(self, *, history: Sequence[EpochRecord]) -> None:
+        self.history = history
+
+    @classmethod
+    def from_estimator(
+        cls, estimator: ElmoLanguageModel, *, ax: Any = None
+    ) -> PerplexityDisplay:
+        """Draw the history of a fitted language model.
+
+        Parameters
+        ----------
+        estimator : ElmoLanguageModel
+            Fitted.
+        ax : matplotlib.axes.Axes, default=None
+            Axes to draw on; None makes a figure.
+
+        Returns
+        -------
+        display : PerplexityDisplay
+        """
+        check_matplotlib_support(f"{cls.__name__}.from_estimator")
+        check_is_fitted(estimator)
+        return cls(history=estimator.history_).plot(ax=ax)
+
+    def plot(self, ax: Any = None) -> PerplexityDisplay:
+        """Draw perplexity against the tokens trained on, logarithmically.
+
+        Parameters
+        ----------
+        ax : matplotlib.axes.Axes, default=None
+            Axes to draw on; None makes a figure.
+
+        Returns
+        -------
+        display : PerplexityDisplay
+        """
+        check_matplotlib_support(f"{type(self).__name__}.plot")
+        import matplotlib.pyplot as plt
+        import numpy as np
+
+        if ax is None:
+            _, ax = plt.subplots(layout="constrained")
+        tokens = [record.n_tokens for record in self.history]
+        curves = {
+            "validation, forward": ("validation_perplexity_forward", "o-", "#0072b2"),
+            "validation, backward": ("validation_perplexity_backward", "s-", "#d55e00"),
+        }
+        self.lines_ = []
+        for label, (name, style, color) in curves.items():
+            values = [getattr(record, name) for record in self.history]
+            if not np.all(np.isnan(values)):
+                self.lines_ += ax.plot(tokens, values, style, color=color, label=label)
+        # In training values are dropped and words sampled: it may lie above.
+        train = np.exp([record.train_loss for record in self.history])
+        self.lines_ += ax.plot(tokens, train, ":", color="#555555", label="training")
+        ax.set(xlabel="training tokens", ylabel="perplexity", yscale="log")
+        ax.legend()
+        self.ax_, self.figure_ = ax, ax.figure
+        return self

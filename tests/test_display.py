@@ -1,0 +1,59 @@
+import math
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+from matplotlib import pyplot as plt
+from sklearn.exceptions import NotFittedError
+
+from skelmo import ElmoLanguageModel
+from skelmo.display import PerplexityDisplay
+from skelmo.training.state import EpochRecord
+
+mpl.use("Agg")
+
+HISTORY = [
+    EpochRecord(1, 100, 1.0, 0.1, math.log(50.0), 40.0, 30.0, 34.6),
+    EpochRecord(2, 200, 2.0, 0.1, math.log(20.0), 16.0, 14.0, 15.0),
+]
+
+
+@pytest.fixture(autouse=True)
+def close_figures():
+    yield
+    plt.close("all")
+
+
+def test_curves_are_the_history():
+    display = PerplexityDisplay(history=HISTORY).plot()
+    for line, expected in zip(
+        display.lines_, ([40.0, 16.0], [30.0, 14.0], [50.0, 20.0]), strict=True
+    ):
+        np.testing.assert_allclose(line.get_xdata(), [100, 200])
+        np.testing.assert_allclose(line.get_ydata(), expected)
+    labels = [text.get_text() for text in display.ax_.get_legend().get_texts()]
+    assert labels == ["validation, forward", "validation, backward", "training"]
+    assert display.ax_.get_yscale() == "log"
+
+
+def test_run_without_validation_shows_training_alone():
+    nan = [math.nan] * 3
+    bare = [EpochRecord(*record[:5], *nan) for record in HISTORY]
+    display = PerplexityDisplay(history=bare).plot()
+    assert [line.get_label() for line in display.lines_] == ["training"]
+
+
+def test_given_axes_are_used(language_model):
+    _, ax = plt.subplots()
+    display = PerplexityDisplay.from_estimator(language_model, ax=ax)
+    assert display.ax_ is ax
+    assert display.figure_ is ax.figure
+    tokens = [record.n_tokens for record in language_model.history_]
+    np.testing.assert_array_equal(display.lines_[0].get_xdata(), tokens)
+
+
+def test_unfitted_model_is_refused():
+    with pytest.raises(
+        NotFittedError, match="^This ElmoLanguageModel instance is not fitted yet"
+    ):
+        PerplexityDisplay.from_estimator(ElmoLanguageModel())
