@@ -52,6 +52,7 @@ def report(name, frame, column, n_train, parameters):
         model.fit(train[column], train["label"])
         accuracy = model.score(test[column], test["label"])
         rows.append((label, round(accuracy, 3), round(time.perf_counter() - start, 1)))
+        print(*rows[-1], flush=True)
 
     elmo = ElmoVectorizer(
         language_model=ElmoLanguageModel(random_state=0, **parameters), missing="empty"
@@ -84,12 +85,9 @@ def report(name, frame, column, n_train, parameters):
         make_pipeline(tfidf, LogisticRegression(C=10, max_iter=1000)),
     )
     measure("most frequent class", DummyClassifier())
-    perplexity = lm.estimator.history_[-1].validation_perplexity
     print(f"\n{name}: {n_train} training and {len(frame) - n_train} test texts")
-    print(
-        f"validation perplexity {perplexity.validation_perplexity:.1f}, best of search"
-    )
-    print(search.best_params_)
+    quality = lm.estimator.history_[-1].validation_perplexity
+    print(f"validation perplexity {quality:.1f}, search chose {search.best_params_}")
     print(pd.DataFrame(rows, columns=["model", "accuracy", "seconds"]).to_string())
 
 

@@ -81,6 +81,7 @@ class PerplexityDisplay:
         check_matplotlib_support(f"{type(self).__name__}.plot")
         import matplotlib.pyplot as plt
         import numpy as np
+        from matplotlib.ticker import EngFormatter, LogFormatter
 
         if ax is None:
             _, ax = plt.subplots(layout="constrained")
@@ -98,6 +99,9 @@ class PerplexityDisplay:
         train = np.exp([record.train_loss for record in self.history])
         self.lines_ += ax.plot(tokens, train, ":", color="#555555", label="training")
         ax.set(xlabel="training tokens", ylabel="perplexity", yscale="log")
+        ax.xaxis.set_major_formatter(EngFormatter(sep=" "))
+        ax.yaxis.set_major_formatter(LogFormatter())
+        ax.yaxis.set_minor_formatter(LogFormatter(minor_thresholds=(2, 0.5)))
         ax.legend()
         self.ax_, self.figure_ = ax, ax.figure
         return self
