@@ -106,7 +106,7 @@ def test_a_process_killed_while_writing_leaves_the_old(checkpointer, monkeypatch
     checkpointer.write(checkpoint_of(1), 1)
     with monkeypatch.context() as patch:
         kill_at(patch, step)
-        with pytest.raises(Killed):
+        with pytest.raises(Killed, match="^the process was killed$"):
             checkpointer.write(checkpoint_of(2), 2)
     assert_same(checkpointer.read(), checkpoint_of(1))
     checkpointer.write(checkpoint_of(2), 2)

@@ -99,7 +99,7 @@ def test_an_error_closes_the_bar(tiny, texts, capsys, monkeypatch):
         pass
 
     def fail(*args):
-        raise Broken
+        raise Broken("the step broke")
 
     bars = []
     close = ProgressBar.close
@@ -110,6 +110,6 @@ def test_an_error_closes_the_bar(tiny, texts, capsys, monkeypatch):
 
     monkeypatch.setattr(ProgressBar, "close", spy)
     monkeypatch.setattr(ProgressBar, "end_step", fail)
-    with pytest.raises(Broken):
+    with pytest.raises(Broken, match="^the step broke$"):
         ElmoLanguageModel(**tiny, verbose=1).fit(texts)
     assert bars[-1].bar is None

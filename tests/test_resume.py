@@ -48,7 +48,7 @@ def files_of(root):
 def interrupt(at, root, **parameters):
     """Start a run that breaks off after so many steps."""
     watcher = Watcher(raise_at=at)
-    with pytest.raises(Interrupted):
+    with pytest.raises(Interrupted, match="^the run was interrupted$"):
         run(observer=watcher, **with_root(root, parameters))
 
 
@@ -157,9 +157,9 @@ def test_the_best_epoch_is_known_after_an_interruption(tmp_path):
 def test_an_interrupted_end_of_an_epoch_is_made_good(tmp_path):
     class Breaking(Watcher):
         def end_epoch(self, record):
-            raise Interrupted
+            raise Interrupted("the run was interrupted")
 
-    with pytest.raises(Interrupted):
+    with pytest.raises(Interrupted, match="^the run was interrupted$"):
         run(observer=Breaking(), **with_root(tmp_path, {}))
     assert_same_weights(run(**with_root(tmp_path, {})).model, run().model)
 
@@ -283,7 +283,7 @@ def test_a_finished_run_returns_at_once(tmp_path):
 )
 def test_another_run_has_a_directory_of_its_own(parameters, tmp_path):
     for given in ({}, parameters):
-        with pytest.raises(Interrupted):
+        with pytest.raises(Interrupted, match="^the run was interrupted$"):
             run(observer=Watcher(raise_at=2), **with_root(tmp_path, dict(given)))
     assert len(list(tmp_path.iterdir())) == 2
 

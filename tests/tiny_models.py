@@ -129,7 +129,7 @@ def kill_at(monkeypatch, step):
             nonlocal calls
             calls += 1
             if calls > step:
-                raise Killed
+                raise Killed("the process was killed")
             return function(*args, **kwargs)
 
         return call

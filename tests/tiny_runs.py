@@ -46,7 +46,7 @@ class Watcher:
     def end_step(self, loss, n_tokens, learning_rate):
         self.steps.append((loss, n_tokens, learning_rate))
         if len(self.steps) == self.raise_at:
-            raise Interrupted
+            raise Interrupted("the run was interrupted")
         return len(self.steps) == self.stop_at
 
     def end_epoch(self, record):
