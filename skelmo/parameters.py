@@ -9,6 +9,7 @@ from typing import Any
 from sklearn.utils import Tags
 from sklearn.utils._param_validation import Interval, RealNotInt, StrOptions
 
+from skelmo.encoding.pooling import POOLINGS
 from skelmo.training.optimizer import SOLVERS
 from skelmo.training.schedule import SCHEDULES
 
@@ -155,11 +156,10 @@ def check_pooling(pooling: Any, owner: str) -> list[str]:
         If one is unknown, or there is none.
     """
     names = [pooling] if isinstance(pooling, str) else list(pooling)
-    known = ("mean", "max", "min", "last")
-    if not names or any(n not in known or names.count(n) > 1 for n in names):
+    if not names or any(n not in POOLINGS or names.count(n) > 1 for n in names):
         raise ValueError(
-            f"The 'pooling' parameter of {owner} must be one of {', '.join(known)} or "
-            f"a list of different ones. Got {pooling!r} instead."
+            f"The 'pooling' parameter of {owner} must be one of {', '.join(POOLINGS)} "
+            f"or a list of different ones. Got {pooling!r} instead."
         )
     return names
 

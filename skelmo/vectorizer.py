@@ -191,7 +191,7 @@ default=None
         -------
         features : ndarray of shape (n_documents, n_features), float32
         """
-        return self._encode(self._fit(X))
+        return self._encode(*self._fit(X))
 
     def transform(self, X: Any) -> NDArray[np.float32]:
         """Encode documents.
@@ -205,7 +205,7 @@ default=None
         features : ndarray of shape (n_documents, n_features), float32
             Zeros for a document without tokens.
         """
-        return self._encode(self._check(X))
+        return self._encode(*self._index(self._check(X)))
 
     def transform_tokens(self, X: Any) -> list[NDArray[np.float32]]:
         """Encode every token, with the layers mixed per token.
@@ -283,8 +283,8 @@ default=None
         tags.transformer_tags.preserves_dtype = []
         return tags
 
-    def _fit(self, X: Any) -> Documents:
-        """Fit; return the checked documents, as a generator can be read only once."""
+    def _fit(self, X: Any) -> tuple[Sequences, list[int | None]]:
+        """Fit; return the indexed documents, which need not be read and cut again."""
         owner = type(self).__name__
         self._pooling = check_pooling(self.pooling, owner)
         documents = self._read(X)
@@ -295,8 +295,9 @@ default=None
         self.__dict__.pop("feature_names_in_", None)
         if documents.name is not None:
             self.feature_names_in_ = np.array([documents.name], dtype=object)
-        self.truncation_ = self._truncation(*self._index(documents))
-        return documents
+        sequences, place = self._index(documents)
+        self.truncation_ = self._truncation(sequences, place)
+        return sequences, place
 
     def _read(self, X: Any) -> Documents:
         return check_documents(
@@ -331,13 +332,13 @@ default=None
         analyze = self._analyzer()
         return index_documents(analyze(value) for value in distinct), place
 
-    def _encode(self, documents: Documents) -> NDArray[np.float32]:
+    def _encode(
+        self, sequences: Sequences, place: list[int | None]
+    ) -> NDArray[np.float32]:
         """Pool each distinct document once and mix its layers."""
-        n_documents = len(documents.values)
         n_features = len(self.get_feature_names_out())
         fill = np.nan if self.missing == "nan" else 0.0
-        features = np.full((n_documents, n_features), fill, dtype=np.float32)
-        sequences, place = self._index(documents)
+        features = np.full((len(place), n_features), fill, dtype=np.float32)
         cut = self._truncation(sequences, place)
         if cut.n_tokens > RARELY * len(sequences.token_ids):
             self._warn_of_truncation(cut)
