@@ -103,10 +103,7 @@ def layers_of(bilm, sentences, states=None, words=None):
     if words is not None:
         words = np.array([words.get(token, 2) for token in sequences.tokens])
     if states is not None:
-        states = [
-            tuple(State(*(part[order] for part in state)) for state in layer)
-            for layer in states
-        ]
+        states = [State(*(part[:, order] for part in state)) for state in states]
     with torch.no_grad():
         vectors = token_vectors(bilm, char_ids, words)
         ids = torch.from_numpy(sequences.token_ids[batch.positions]).long()
@@ -115,8 +112,5 @@ def layers_of(bilm, sentences, states=None, words=None):
     stacked = torch.cat(halves, dim=2).numpy()  # (L + 1, n, 2P)
     back = np.argsort(order)
     layers = [stacked[:, batch.rows == k] for k in back]
-    ends = [
-        tuple(State(*(part[back] for part in state)) for state in layer)
-        for layer in output.states
-    ]
+    ends = [State(*(part[:, back] for part in state)) for state in output.states]
     return layers, ends

@@ -129,11 +129,11 @@ def test_every_layer_of_a_packed_batch_equals_the_oracle(case):
     for row, sentence in enumerate(SENTENCES):
         expected, ends = expected_layers(case, sentence, counter=counter)
         np.testing.assert_allclose(got[row], expected, rtol=0, atol=TOLERANCE)
-        for layer, both in enumerate(states):
-            for state, end in zip(both, ends, strict=True):
+        for layer, state in enumerate(states):
+            for d, end in enumerate(ends):
                 cell, hidden = end[layer]
-                np.testing.assert_allclose(state.cell[row], cell, atol=TOLERANCE)
-                np.testing.assert_allclose(state.hidden[row], hidden, atol=TOLERANCE)
+                np.testing.assert_allclose(state.cell[d, row], cell, atol=TOLERANCE)
+                np.testing.assert_allclose(state.hidden[d, row], hidden, atol=TOLERANCE)
     assert_clips_are_active(counter, model_of(case)[0], bilm)
 
 

@@ -2,10 +2,11 @@ import numpy as np
 import pytest
 import torch
 
-from skelmo.nn import recurrence
+from skelmo.nn import recurrence_gradient
 from skelmo.nn.bilm import BiLM, BiLMConfig
-from skelmo.nn.lstm import ProjectedLSTM
-from skelmo.nn.recurrence import Clip, State, Weights, lstm_layer, scan
+from skelmo.nn.lstm import ProjectedLSTM, lstm_layer, whole_sequence_layer
+from skelmo.nn.packed_rows import reversed_rows
+from skelmo.nn.recurrence import Clip, State, Weights, prepare
 
 BATCH_SIZES = (4, 4, 3, 2, 2, 1)
 
@@ -38,6 +39,30 @@ def naive_layer(x, batch_sizes, weights, clip, reverse, state=None):
     return torch.stack(out), torch.stack(hidden), torch.stack(cell)
 
 
+def directions(stacked):
+    """Weights of each direction."""
+    return [Weights(*(None if w is None else w[d] for w in stacked)) for d in (0, 1)]
+
+
+def both_naive_layers(x, batch_sizes, weights, clip, state=None):
+    """The forward layer upwards and the backward layer downwards, in rows' order."""
+    parts = []
+    for d in range(2):
+        own = None if state is None else State(state.hidden[d], state.cell[d])
+        mine = [None if w is None else w[d] for w in weights]
+        parts.append(naive_layer(x, batch_sizes, mine, clip, d == 1, own))
+    return [torch.stack(pair) for pair in zip(*parts, strict=True)]
+
+
+def both_layers(x, batch_sizes, weights, clip, state=None):
+    """The same by what is tested."""
+    turn = reversed_rows(batch_sizes)
+    out, end = lstm_layer(
+        torch.stack([x, x[turn]]), batch_sizes, directions(weights), clip, state
+    )
+    return torch.stack([out[0], out[1, turn]]), *end
+
+
 def layer_inputs(seed, proj=3, hidden=5, projection=True):
     generator = torch.Generator().manual_seed(seed)
 
@@ -45,50 +70,56 @@ def layer_inputs(seed, proj=3, hidden=5, projection=True):
         tensor = torch.randn(*shape, generator=generator, dtype=torch.float64)
         return tensor.requires_grad_()
 
-    def direction():
-        weights = [normal(4 * hidden, proj), normal(4 * hidden, proj)]
-        weights += [normal(4 * hidden), normal(proj, hidden) if projection else None]
-        return [normal(sum(BATCH_SIZES), proj), *weights]
-
-    return direction()
+    weights = [normal(2, 4 * hidden, proj), normal(2, 4 * hidden, proj)]
+    weights += [normal(2, 4 * hidden), normal(2, proj, hidden) if projection else None]
+    return [normal(sum(BATCH_SIZES), proj), *weights]
 
 
 CLIPS = [
     pytest.param(Clip(None, None), id="no-clip"),
     pytest.param(Clip(0.4, None), id="cell-clip"),
     pytest.param(Clip(0.5, 0.6), id="both-clips"),
+    pytest.param(Clip(90.0, 90.0), id="clips-that-never-bind"),
 ]
 
 
-@pytest.mark.parametrize("reverse", [False, True], ids=["forward", "backward"])
+@pytest.mark.parametrize("carried", [False, True], ids=["fresh", "carried"])
 @pytest.mark.parametrize("projection", [True, False], ids=["projection", "none"])
 @pytest.mark.parametrize("clip", CLIPS)
 @pytest.mark.parametrize("rows_at_once", [1024, 5], ids=["one-segment", "segments"])
 def test_layer_equals_naive_layer_with_gradients(
-    clip, projection, reverse, rows_at_once, monkeypatch
+    clip, projection, carried, rows_at_once, monkeypatch
 ):
-    monkeypatch.setattr(recurrence, "ROWS_AT_ONCE", rows_at_once)
+    monkeypatch.setattr(recurrence_gradient, "ROWS_AT_ONCE", rows_at_once)
     x, *weights = layer_inputs(0, 4 if not projection else 3, 4, projection)
-    expected, *end = naive_layer(x, BATCH_SIZES, weights, clip, reverse)
-    out, state = lstm_layer(x, BATCH_SIZES, Weights(*weights), clip, reverse=reverse)
+    state = None
+    if carried:
+        state = State(
+            torch.rand(2, 4, x.shape[1]).double(), torch.rand(2, 4, 4).double()
+        )
+        state.cell[:] *= clip.cell or 1
+    expected, *end = both_naive_layers(x, BATCH_SIZES, weights, clip, state)
+    out, *got_end = both_layers(x, BATCH_SIZES, weights, clip, state)
+    with torch.no_grad():
+        not_kept, *end_not_kept = both_layers(x, BATCH_SIZES, weights, clip, state)
     leaves = [t for t in (x, *weights) if t is not None]
     pull = torch.linspace(-1, 1, out.numel(), dtype=torch.float64).view_as(out)
     got = torch.autograd.grad((out * pull).sum(), leaves)
     desired = torch.autograd.grad((expected * pull).sum(), leaves)
     for actual, wanted in zip(
-        (out, *state, *got), (expected, *end, *desired), strict=True
+        (out, *got_end, *got, not_kept, *end_not_kept),
+        (expected, *end, *desired, expected, *end),
+        strict=True,
     ):
         torch.testing.assert_close(actual, wanted, rtol=0, atol=1e-10)
-    if clip.cell is not None:
+    if clip.cell is not None and clip.cell < 1:
         assert (end[1].abs() == clip.cell).double().mean() > 0.1
 
 
 def test_layer_gradient_passes_gradcheck():
     x, *weights = layer_inputs(1)
     assert torch.autograd.gradcheck(
-        lambda x, *w: lstm_layer(
-            x, BATCH_SIZES, Weights(*w), Clip(0.7, 0.8), reverse=True
-        )[0],
+        lambda x, *w: both_layers(x, BATCH_SIZES, w, Clip(0.7, 0.8))[0],
         (x, *weights),
     )
 
@@ -105,45 +136,84 @@ def test_layer_equals_torch_lstm_with_projection():
             getattr(ours, name).copy_(getattr(reference, name))
         bias = reference.bias_ih_l0 + reference.bias_hh_l0
         ours.bias_l0.copy_(bias - ours.forget_bias)
-    expected, (hidden, cell) = reference(packed)
-    with torch.no_grad():
-        out, state, _ = scan(
-            packed.data, packed.batch_sizes.tolist(), ours.layer(0), None,
-            Clip(None, None), reverse=False, keep=False,
-        )  # fmt: skip
-    torch.testing.assert_close(out, expected.data, rtol=0, atol=1e-12)
-    torch.testing.assert_close(state.hidden, hidden[0], rtol=0, atol=1e-12)
-    torch.testing.assert_close(state.cell, cell[0], rtol=0, atol=1e-12)
+        weights = [ours.layer(0)]
+        expected, (hidden, cell) = reference(packed)
+        sizes = packed.batch_sizes.tolist()
+        out, state = lstm_layer(packed.data[None], sizes, weights, Clip(None, None))
+    torch.testing.assert_close(out[0], expected.data, rtol=0, atol=1e-12)
+    torch.testing.assert_close(state.hidden, hidden, rtol=0, atol=1e-12)
+    torch.testing.assert_close(state.cell, cell, rtol=0, atol=1e-12)
 
 
-@pytest.mark.parametrize("reverse", [False, True], ids=["forward", "backward"])
-def test_scan_of_two_stretches_with_carried_state_equals_one(reverse):
-    x, *weights = layer_inputs(2)
-    x = x.detach()
-    weights = Weights(*(w.detach() for w in weights))
-    clip = Clip(0.7, 0.8)
-    whole, end, _ = scan(x, [1] * 16, weights, None, clip, reverse, keep=False)
-    cuts = [slice(0, 7), slice(7, 16)]
-    state, parts = None, {}
-    for cut in cuts[::-1] if reverse else cuts:
-        part = x[cut]
-        parts[cut.start], state, _ = scan(
-            part, [1] * len(part), weights, state, clip, reverse, keep=False
+@pytest.mark.parametrize("carried", [False, True], ids=["fresh", "carried"])
+@pytest.mark.parametrize("projection", [True, False], ids=["projection", "none"])
+def test_whole_sequence_layer_equals_the_scan_with_gradients(projection, carried):
+    x, *weights = layer_inputs(5, 4 if not projection else 3, 4, projection)
+    state = None
+    if carried:
+        state = State(
+            torch.rand(2, 4, x.shape[1]).double(), torch.rand(2, 4, 4).double()
         )
-    torch.testing.assert_close(
-        torch.cat([parts[0], parts[7]]), whole, rtol=0, atol=1e-12
-    )
+    leaves = [t for t in (x, *weights) if t is not None]
+
+    def result(run, *clip):
+        both = torch.stack([x, x.sin()])
+        out, end = run(both, BATCH_SIZES, directions(weights), *clip, state)
+        return [out, *end, *torch.autograd.grad(out.square().sum(), leaves)]
+
+    results = [
+        result(lstm_layer, Clip(None, None)),
+        result(whole_sequence_layer),
+    ]
+    for expected, actual in zip(*results, strict=True):
+        torch.testing.assert_close(actual, expected, rtol=0, atol=1e-12)
+
+
+def test_two_stretches_with_carried_state_equal_one():
+    x, *weights = layer_inputs(2)
+    x = torch.stack([x, x.flip(0)]).detach()
+    weights = directions([w.detach() for w in weights])
+    clip = Clip(0.7, 0.8)
+    whole, end = lstm_layer(x, [1] * 16, weights, clip)
+    first, state = lstm_layer(x[:, :7], [1] * 7, weights, clip)
+    second, state = lstm_layer(x[:, 7:], [1] * 9, weights, clip, state)
+    torch.testing.assert_close(torch.cat([first, second], 1), whole, rtol=0, atol=1e-12)
     torch.testing.assert_close(state.cell, end.cell, rtol=0, atol=1e-12)
+    torch.testing.assert_close(state.hidden, end.hidden, rtol=0, atol=1e-12)
 
 
-def test_layer_with_given_state_equals_naive_layer():
-    x, *weights = layer_inputs(3)
-    state = State(torch.randn(4, 3).double(), torch.randn(4, 5).double())
-    clip = Clip(None, None)
-    expected = naive_layer(x, BATCH_SIZES, weights, clip, True, state)
-    out, end = lstm_layer(x, BATCH_SIZES, Weights(*weights), clip, state, reverse=True)
-    for actual, desired in zip((out, *end), expected, strict=True):
-        torch.testing.assert_close(actual, desired, rtol=0, atol=1e-12)
+@pytest.mark.parametrize("sizes", [[4, 4, 3, 2, 2, 1], [3], [1] * 5, [2, 2, 2]])
+def test_reversed_rows_turn_every_sequence_round(sizes):
+    rows = [[] for _ in range(sizes[0])]
+    for k, sequence in enumerate(s for n in sizes for s in range(n)):
+        rows[sequence].append(k)
+    expected = np.empty(sum(sizes), dtype=int)
+    for own in rows:
+        expected[own] = own[::-1]
+    np.testing.assert_array_equal(reversed_rows(sizes), expected)
+
+
+@pytest.mark.parametrize("clip", [Clip(None, None), Clip(3.0, 3.0)])
+def test_bfloat16_products_stay_near_float32(clip):
+    x, *weights = layer_inputs(4, proj=32, hidden=64)
+    x, *weights = (t.detach().float() * 0.3 for t in (x, *weights))
+    leaves = [t.requires_grad_() for t in (x, *weights)]
+    outs, grads = [], []
+    for dtype in (torch.float32, torch.bfloat16):
+        both = torch.stack([x, x]).to(dtype)
+        layer = directions(weights)
+        out, end = lstm_layer(both, BATCH_SIZES, layer, clip)
+        with torch.no_grad():
+            prepared = prepare(layer, dtype)
+            again, _ = lstm_layer(both, BATCH_SIZES, layer, clip, prepared=prepared)
+        torch.testing.assert_close(again, out, rtol=0, atol=0)
+        assert out.dtype == dtype
+        assert end.cell.dtype == torch.float32
+        outs.append(out.float())
+        grads.append(torch.autograd.grad(out.float().square().sum(), leaves))
+    for exact, rough in zip((outs[0], *grads[0]), (outs[1], *grads[1]), strict=True):
+        cosine = torch.cosine_similarity(exact.flatten(), rough.flatten(), 0)
+        assert 0.999 < cosine < 0.9999999
 
 
 def test_directions_do_not_see_what_they_predict():

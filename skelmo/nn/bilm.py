@@ -11,11 +11,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import torch
 from torch import Tensor, nn
 
 from skelmo.nn.char_cnn import CharacterCNN
-from skelmo.nn.lstm import ProjectedLSTM
-from skelmo.nn.recurrence import Clip, State, lstm_layer
+from skelmo.nn.lstm import ProjectedLSTM, lstm_layer
+from skelmo.nn.packed_rows import reversed_rows
+from skelmo.nn.recurrence import Clip, Prepared, State, Weights, prepare
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,7 @@ class Output(NamedTuple):
 
     forward: tuple[Tensor, ...]  # L + 1 of (n, P); layer 0 is the token vector
     backward: tuple[Tensor, ...]
-    states: tuple[tuple[State, State], ...]  # per layer: forward, backward
+    states: tuple[State, ...]  # per layer
 
 
 class BiLM(nn.Module):
@@ -105,12 +107,35 @@ class BiLM(nn.Module):
         )
         self.clip = Clip(config.cell_clip or None, config.proj_clip or None)
 
+    def layer(self, index: int) -> tuple[Weights, Weights]:
+        """Return the LSTM weights of one layer: forward, backward."""
+        return self.forward_lstm.layer(index), self.backward_lstm.layer(index)
+
+    def prepare(self, dtype: torch.dtype | None = None) -> list[Prepared]:
+        """Return the LSTM weights as the recurrence multiplies by them.
+
+        Parameters
+        ----------
+        dtype : torch.dtype, optional
+            What matrix products are computed in; by default that of the weights.
+
+        Returns
+        -------
+        prepared : list of Prepared of length L
+            Without gradient: what the weights are now.
+        """
+        layers = range(self.config.num_layers)
+        return [prepare(self.layer(layer), dtype) for layer in layers]
+
     def forward(
         self,
         token_vectors: Tensor,
         batch_sizes: Sequence[int],
-        states: Sequence[tuple[State | None, State | None]] | None = None,
+        states: Sequence[State] | None = None,
         backward_vectors: Tensor | None = None,
+        *,
+        dtype: torch.dtype | None = None,
+        prepared: Sequence[Prepared] | None = None,
     ) -> Output:
         """Run both directions over packed rows.
 
@@ -121,40 +146,50 @@ class BiLM(nn.Module):
             (see `skelmo.batching`).
         batch_sizes : sequence of int of length T
             Rows alive at each time step.
-        states : sequence of (State, State), optional
-            Initial state per layer: forward, backward; rows in the batch's order.
-            None starts every sequence from zero.
+        states : sequence of State, optional
+            Initial state per layer, rows in the batch's order. None starts every
+            sequence from zero.
         backward_vectors : torch.Tensor of shape (n, P), optional
             What the backward direction reads, when it walks another stretch of a long
             sequence than the forward direction; by default `token_vectors`.
+        dtype : torch.dtype, optional
+            What matrix products of the recurrence are computed in; by default that of
+            `token_vectors`.
+        prepared : sequence of Prepared, optional
+            What `prepare` returned, to spare its work; its dtype is that of the
+            products.
 
         Returns
         -------
         Output
-            Per direction L + 1 tensors of shape (n, P), and the final states (without
-            gradient).
+            Per direction L + 1 tensors of shape (n, P), in the dtype of
+            `token_vectors`, and the final states (without gradient).
         """
-        hidden_f = hidden_b = self.dropout(token_vectors)
+        if prepared is not None:
+            dtype = prepared[0].weight_ih.dtype
+        turn = torch.from_numpy(reversed_rows(batch_sizes)).to(token_vectors.device)
+        ahead = back = self.dropout(token_vectors)
         if backward_vectors is not None:
-            hidden_b = self.dropout(backward_vectors)
-        layers_f, layers_b, ends = [hidden_f], [hidden_b], []
+            back = self.dropout(backward_vectors)
+        layers_f, layers_b, ends = [ahead], [back], []
+        # The backward direction reads every sequence from its end.
+        hidden = torch.stack([ahead, back[turn]])
         for layer in range(self.config.num_layers):
-            start = (None, None) if states is None else states[layer]
-            out_f, end_f = lstm_layer(
-                hidden_f, batch_sizes, self.forward_lstm.layer(layer), self.clip,
-                start[0], reverse=False,
-            )  # fmt: skip
-            out_b, end_b = lstm_layer(
-                hidden_b, batch_sizes, self.backward_lstm.layer(layer), self.clip,
-                start[1], reverse=True,
-            )  # fmt: skip
-            out_f, out_b = self.dropout(out_f), self.dropout(out_b)
+            out, end = lstm_layer(
+                hidden.to(dtype or hidden.dtype),
+                batch_sizes,
+                self.layer(layer),
+                self.clip,
+                None if states is None else states[layer],
+                None if prepared is None else prepared[layer],
+            )
+            out = self.dropout(out.to(hidden.dtype))
             # The recurrent state goes without the skip connection; what the next
             # layer reads and what is returned goes with it.
             if layer > 0 and self.config.skip_connections:
-                out_f, out_b = out_f + hidden_f, out_b + hidden_b
-            hidden_f, hidden_b = out_f, out_b
-            layers_f.append(hidden_f)
-            layers_b.append(hidden_b)
-            ends.append((end_f, end_b))
+                out = out + hidden
+            hidden = out
+            layers_f.append(hidden[0])
+            layers_b.append(hidden[1, turn])
+            ends.append(end)
         return Output(tuple(layers_f), tuple(layers_b), tuple(ends))

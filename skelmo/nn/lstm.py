@@ -1,21 +1,23 @@
-"""One direction of the language model: a stack of projected LSTM layers."""
+"""Projected LSTM layers: their weights, and a layer as a node of the graph."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from skelmo.nn.recurrence import Weights
+from skelmo.nn.recurrence import Clip, Prepared, State, Tape, Weights, prepare, scan
+from skelmo.nn.recurrence_gradient import scan_gradient
 
 
 class ProjectedLSTM(nn.Module):
     """Weights of a stack of LSTM layers with projection, in one direction.
 
-    The recurrence itself is `skelmo.nn.recurrence`, which runs both directions of a
-    layer at once. Names and shapes are those of ``torch.nn.LSTM(proj_size=...)``, with
-    one bias vector instead of two, to which the forget gate's 1 is added.
+    `lstm_layer` runs both directions of a layer at once. Names and shapes are those of
+    ``torch.nn.LSTM(proj_size=...)``, with one bias vector instead of two, to which the
+    forget gate's 1 is added.
 
     Parameters
     ----------
@@ -74,3 +76,126 @@ class ProjectedLSTM(nn.Module):
             weight("bias") + self.forget_bias,
             weight("weight_hr"),
         )
+
+
+class _Scan(torch.autograd.Function):
+    """`scan` as a node of the graph."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        batch_sizes: Sequence[int],
+        clip: Clip,
+        state: State | None,
+        prepared: Prepared | None,
+        x: Tensor,
+        *flat: Any,
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        keep = any(ctx.needs_input_grad)
+        if prepared is None:
+            prepared = prepare(_unflatten(flat), x.dtype)
+        out, final, tape = scan(x, batch_sizes, prepared, state, clip, keep)
+        if tape is not None:
+            ctx.settings = batch_sizes, state, clip
+            ctx.save_for_backward(x, out, *tape, *flat)
+        ctx.mark_non_differentiable(*final)
+        return out, *final
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+        x, out, gates, cells, *flat = ctx.saved_tensors
+        batch_sizes, state, clip = ctx.settings
+        by_x, by_weights = scan_gradient(
+            grads[0], x, out, Tape(gates, cells), batch_sizes, _unflatten(flat),
+            state, clip,
+        )  # fmt: skip
+        return None, None, None, None, by_x, *(w for own in by_weights for w in own)
+
+
+def _unflatten(flat: Sequence[Any]) -> list[Weights]:
+    return [Weights(*flat[k : k + 4]) for k in range(0, len(flat), 4)]
+
+
+def lstm_layer(
+    x: Tensor,
+    batch_sizes: Sequence[int],
+    weights: Sequence[Weights],
+    clip: Clip,
+    state: State | None = None,
+    prepared: Prepared | None = None,
+) -> tuple[Tensor, State]:
+    """Run one layer, with gradient to input and weights.
+
+    Parameters
+    ----------
+    x : torch.Tensor of shape (D, n, P)
+        Packed input, each direction in its walking order. Matrix products are computed
+        in its dtype; below float32, the cell stays in float32.
+    batch_sizes : sequence of int of length T
+        Rows alive at each time step.
+    weights : sequence of Weights of length D
+    clip : Clip
+    state : State, optional
+        Initial state; by default zero.
+    prepared : Prepared, optional
+        ``prepare(weights, x.dtype)``, to spare its work.
+
+    Returns
+    -------
+    out : torch.Tensor of shape (D, n, P)
+    final : State
+        Without gradient.
+    """
+    if x.is_cuda and clip == Clip(None, None):
+        return whole_sequence_layer(x, batch_sizes, weights, state)
+    flat = (weight for own in weights for weight in own)
+    out, hidden, cell = _Scan.apply(batch_sizes, clip, state, prepared, x, *flat)
+    return out, State(hidden, cell)
+
+
+def whole_sequence_layer(
+    x: Tensor,
+    batch_sizes: Sequence[int],
+    weights: Sequence[Weights],
+    state: State | None = None,
+) -> tuple[Tensor, State]:
+    """Run one layer that clips nothing by torch's own LSTM: on a GPU, by cuDNN.
+
+    There it is one call for all time steps, where `lstm_layer` would launch a dozen
+    kernels each.
+
+    Parameters
+    ----------
+    x : torch.Tensor of shape (D, n, P)
+    batch_sizes : sequence of int of length T
+    weights : sequence of Weights of length D
+    state : State, optional
+
+    Returns
+    -------
+    out : torch.Tensor of shape (D, n, P)
+    final : State
+        Without gradient.
+    """
+    sizes = torch.tensor(batch_sizes)
+    outs, ends = [], []
+    for d, own in enumerate(weights):
+        if state is None:
+            hidden = x.new_zeros(1, batch_sizes[0], x.shape[2])
+            cell = x.new_zeros(1, batch_sizes[0], len(own.bias) // 4)
+        else:
+            hidden, cell = (part[d : d + 1].to(x.dtype) for part in state)
+        # torch adds two biases, as cuDNN does.
+        parts = own.weight_ih, own.weight_hh, own.bias, torch.zeros_like(own.bias)
+        flat = [
+            part.to(x.dtype) for part in (*parts, own.weight_hr) if part is not None
+        ]
+        out, *end = torch.lstm(
+            x[d], sizes, (hidden, cell), flat, True, 1, 0.0, torch.is_grad_enabled(),
+            False,
+        )  # fmt: skip
+        outs.append(out)
+        ends.append([part.detach() for part in end])
+    return torch.stack(outs), State(
+        *(torch.cat(part) for part in zip(*ends, strict=True))
+    )

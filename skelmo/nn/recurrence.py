@@ -1,26 +1,26 @@
-"""The projected LSTM recurrence over packed rows, with its own gradient.
+"""The projected LSTM recurrence over packed rows.
 
-Rows are packed time-major: rows of time step t are the first ``batch_sizes[t]``
-sequences of a batch sorted longest first. The forward direction walks t upwards and
-drops rows that ended; the backward direction walks the same layout downwards and rows
-join with their initial state. Nothing is padded and nothing is reversed.
+Both directions run at once, as a batch of two: what the backward direction reads is the
+same packed sequences, each from its end (see `skelmo.nn.packed_rows`).
 
-Axes: B sequences, n packed rows, P projection, H hidden (cell). Gates are stored as
-``[input, forget, candidate, output]``, the order of `torch.nn.LSTM`.
+Axes: D directions, B sequences, n packed rows, P projection, H hidden (cell). Gates are
+stored as ``[input, forget, candidate, output]``, the order of `torch.nn.LSTM`.
+
+All nonlinearities are sigmoids, which is one call for all gates, and on many CPUs
+several times faster than the hyperbolic tangent: tanh(x) = 2 sigmoid(2x) - 1. Factors
+of 2 go into the weights, and the cell is kept doubled: see `prepare`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from itertools import accumulate
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Sequence
+from itertools import repeat
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-# Rows whose input projections are computed in one product when nothing is kept for a
-# gradient: large enough for the matrix unit, small enough to stay in the cache.
-ROWS_AT_ONCE = 1024
+from skelmo.nn.packed_rows import last_rows
 
 
 class Weights(NamedTuple):
@@ -32,11 +32,20 @@ class Weights(NamedTuple):
     weight_hr: Tensor | None  # (P, H); None: no projection, and H = P
 
 
-class State(NamedTuple):
-    """Recurrent state of one layer in one direction, a row per sequence."""
+class Prepared(NamedTuple):
+    """Weights of one layer in all directions, as the recurrence multiplies by them."""
 
-    hidden: Tensor  # (B, P)
-    cell: Tensor  # (B, H)
+    weight_ih: Tensor  # (D, P, 4H)
+    weight_hh: Tensor  # (D, P, 4H)
+    bias: Tensor  # (D, 1, 4H)
+    weight_hr: Tensor | None  # (D, H, P)
+
+
+class State(NamedTuple):
+    """Recurrent state of one layer, a row per sequence."""
+
+    hidden: Tensor  # (D, B, P)
+    cell: Tensor  # (D, B, H)
 
 
 class Clip(NamedTuple):
@@ -49,319 +58,165 @@ class Clip(NamedTuple):
 class Tape(NamedTuple):
     """What the gradient needs of a forward pass."""
 
-    gates: Tensor  # (n, 4H), activated
-    cell_before: Tensor  # (n, H), the cell that each step started from
-    hidden_before: Tensor  # (n, P)
+    gates: Tensor  # (D, n, 4H), activated
+    cells: Tensor  # (D, n, H), after each step, doubled
+
+
+def prepare(weights: Sequence[Weights], dtype: torch.dtype | None = None) -> Prepared:
+    """Stack directions, transpose, double what becomes a tangent, and convert.
+
+    Parameters
+    ----------
+    weights : sequence of Weights of length D
+    dtype : torch.dtype, optional
+        What products are computed in; by default that of the weights. The cell is kept
+        in that of the weights.
+
+    Returns
+    -------
+    Prepared
+        Without gradient.
+    """
+    hidden_size = len(weights[0].bias) // 4
+    candidate = slice(2 * hidden_size, 3 * hidden_size)
+
+    def turned(name: str) -> Tensor:
+        each = [getattr(own, name).detach() for own in weights]
+        shape = len(each), *reversed(each[0].shape)
+        # The small products of a step are slow unless the transposition is real.
+        both = each[0].new_empty(shape, dtype=dtype or each[0].dtype)
+        for d, weight in enumerate(each):
+            both[d].copy_(weight.t())
+        return both
+
+    weight_ih, weight_hh = turned("weight_ih"), turned("weight_hh")
+    bias = turned("bias")[:, None]
+    for part in (weight_ih, weight_hh, bias):
+        part[..., candidate].mul_(2.0)
+    if weights[0].weight_hr is None:
+        return Prepared(weight_ih, weight_hh, bias, None)
+    return Prepared(weight_ih, weight_hh, bias, turned("weight_hr").mul_(2.0))
 
 
 def scan(
     x: Tensor,
     batch_sizes: Sequence[int],
-    weights: Weights,
+    weights: Prepared,
     state: State | None,
     clip: Clip,
-    reverse: bool,
     keep: bool,
 ) -> tuple[Tensor, State, Tape | None]:
-    """Run one layer in one direction.
+    """Run one layer.
 
     Parameters
     ----------
-    x : torch.Tensor of shape (n, P)
-        Packed input.
+    x : torch.Tensor of shape (D, n, P)
+        Packed input, in the dtype of `weights`; each direction in its walking order.
     batch_sizes : sequence of int of length T
         Rows alive at each time step, not increasing; their sum is n.
-    weights : Weights
+    weights : Prepared
     state : State or None
         Initial state; None is zero.
     clip : Clip
-    reverse : bool
-        True walks from the last time step to the first.
     keep : bool
-        Keep what `scan_gradient` needs.
+        Keep what the gradient needs.
 
     Returns
     -------
-    out : torch.Tensor of shape (n, P)
+    out : torch.Tensor of shape (D, n, P)
     final : State
-        State after the last step of each sequence in walking direction.
+        State after the last step of each sequence.
     tape : Tape or None
     """
-    n_rows, proj_size = x.shape[0], weights.weight_hh.shape[1]
-    hidden_size = len(weights.bias) // 4
-    offsets = list(accumulate(batch_sizes, initial=0))
-    prepared = _prepare(weights)
+    n_directions, n_rows, _ = x.shape
+    hidden_size, proj_size = weights.bias.shape[2] // 4, weights.weight_hh.shape[1]
+    wide = torch.promote_types(x.dtype, torch.float32)
+    first = batch_sizes[0]
+    bounds = Clip(None if clip.cell is None else 2.0 * clip.cell, clip.proj)
+    out = x.new_empty(n_directions, n_rows, proj_size)
+    h: Tensor | None = None
     if state is None:
-        state = zero_state(x, batch_sizes[0], weights)
-    hidden, cell = state.hidden.clone(), state.cell.clone()
-    out = x.new_empty(n_rows, proj_size)
-    scratch = x.new_empty(batch_sizes[0], hidden_size)
-    tape = None
-    if keep:
-        tape = Tape(
-            x.new_empty(n_rows, 4 * hidden_size),
-            x.new_empty(n_rows, hidden_size),
-            x.new_empty(n_rows, proj_size),
-        )
-    for steps in _segments(offsets, reverse):
-        low, high = offsets[min(steps)], offsets[max(steps) + 1]
-        gates = torch.addmm(
-            weights.bias,
-            x[low:high],
-            prepared.weight_ih,
-            out=None if tape is None else tape.gates[low:high],
-        )
-        for t in steps:
-            start, stop = offsets[t], offsets[t + 1]
-            n = stop - start
-            now = State(hidden[:n], cell[:n])
-            if tape is not None:
-                tape.cell_before[start:stop] = now.cell
-                tape.hidden_before[start:stop] = now.hidden
-            _step(gates[start - low : stop - low], now, prepared, clip, scratch[:n])
-            out[start:stop] = now.hidden
-    return out, State(hidden, cell), tape
-
-
-def zero_state(x: Tensor, n_sequences: int, weights: Weights) -> State:
-    """Return the state that every sequence starts from unless told otherwise."""
-    return State(
-        x.new_zeros(n_sequences, weights.weight_hh.shape[1]),
-        x.new_zeros(n_sequences, len(weights.bias) // 4),
-    )
-
-
-def _prepare(weights: Weights) -> Weights:
-    """Transpose for row-major products; the small products of a step want it real."""
-    return Weights(
-        weights.weight_ih.t(),
-        weights.weight_hh.t().contiguous(),
-        weights.bias,
-        None if weights.weight_hr is None else weights.weight_hr.t().contiguous(),
-    )
-
-
-def _segments(offsets: list[int], reverse: bool) -> Iterator[range]:
-    """Cut the time steps, in walking order, where ROWS_AT_ONCE rows are full."""
-    order = range(len(offsets) - 1)
-    if reverse:
-        order = order[::-1]
-    first = rows = 0
-    for k, t in enumerate(order):
-        rows += offsets[t + 1] - offsets[t]
-        if rows >= ROWS_AT_ONCE or k == len(order) - 1:
-            yield order[first : k + 1]
-            first, rows = k + 1, 0
-
-
-def _step(
-    gates: Tensor, now: State, weights: Weights, clip: Clip, scratch: Tensor
-) -> None:
-    """Advance `now` by one step in place; `gates` is left activated."""
-    h, c = now
-    gates.addmm_(h, weights.weight_hh)
-    hidden_size = c.shape[1]
-    gates[:, : 2 * hidden_size].sigmoid_()
-    gates[:, 2 * hidden_size : 3 * hidden_size].tanh_()
-    gates[:, 3 * hidden_size :].sigmoid_()
-    i, f, g, o = gates.chunk(4, dim=1)
-    c.mul_(f).addcmul_(i, g)
-    if clip.cell is not None:
-        c.clamp_(-clip.cell, clip.cell)
-    m = torch.tanh(c, out=scratch).mul_(o)
-    if weights.weight_hr is None:
-        h.copy_(m)
-        return
-    torch.mm(m, weights.weight_hr, out=h)
-    if clip.proj is not None:
-        h.clamp_(-clip.proj, clip.proj)
-
-
-class Gradients(NamedTuple):
-    """Gradients of one `scan`."""
-
-    x: Tensor
-    weights: Weights
-
-
-def scan_gradient(
-    grad_out: Tensor,
-    x: Tensor,
-    out: Tensor,
-    tape: Tape,
-    batch_sizes: Sequence[int],
-    weights: Weights,
-    clip: Clip,
-    reverse: bool,
-) -> Gradients:
-    """Propagate the gradient of `scan`'s output to its input and weights.
-
-    A clipped value passes no gradient. The initial state is a constant.
-
-    Parameters
-    ----------
-    grad_out : torch.Tensor of shape (n, P)
-    x, out : torch.Tensor of shape (n, P)
-        What `scan` was given and returned.
-    tape : Tape
-        What it kept.
-    batch_sizes : sequence of int of length T
-    weights : Weights
-    clip : Clip
-    reverse : bool
-
-    Returns
-    -------
-    Gradients
-    """
-    hidden_size = tape.cell_before.shape[1]
-    n_sequences = batch_sizes[0]
-    by_x = torch.empty_like(x)
-    total = Weights(
-        torch.zeros_like(weights.weight_ih),
-        torch.zeros_like(weights.weight_hh),
-        torch.zeros_like(weights.bias),
-        None if weights.weight_hr is None else torch.zeros_like(weights.weight_hr),
-    )
-    grad = State(
-        x.new_zeros(n_sequences, out.shape[1]), x.new_zeros(n_sequences, hidden_size)
-    )
-    offsets = list(accumulate(batch_sizes, initial=0))
-    segments = list(_segments(offsets, reverse))
-    longest = max(offsets[max(s) + 1] - offsets[min(s)] for s in segments)
-    # Fresh memory for each segment would cost more in page faults than the arithmetic.
-    space = x.new_empty(8, longest, hidden_size), x.new_empty(longest, 4, hidden_size)
-    for steps in reversed(segments):
-        low, high = offsets[min(steps)], offsets[max(steps) + 1]
-        rows = slice(low, high)
-        part = Tape(*(kept[rows] for kept in tape))
-        local = _local_gradients(part, clip, space[0][:, : high - low])
-        grad_gates = space[1][: high - low]
-        grad_hidden = grad_out[rows].clone()
-        if clip.proj is not None and weights.weight_hr is not None:
-            proj_passes = out[rows].abs() < clip.proj
-        else:
-            proj_passes = None
-        for t in reversed(steps):
-            at = slice(offsets[t] - low, offsets[t + 1] - low)
-            n = batch_sizes[t]
-            dh = grad_hidden[at].add_(grad.hidden[:n])
-            if proj_passes is not None:
-                dh.mul_(proj_passes[at])
-            dm = dh if weights.weight_hr is None else dh @ weights.weight_hr
-            dc = grad.cell[:n].addcmul_(dm, local.cell_by_m[at])
-            if local.passes is not None:
-                dc.mul_(local.passes[at])
-            torch.mul(local.by_cell[:, at], dc, out=grad_gates[at, :3].transpose(0, 1))
-            torch.mul(local.output_by_m[at], dm, out=grad_gates[at, 3])
-            dc.mul_(local.forget[at])
-            torch.mm(grad_gates[at].view(n, -1), weights.weight_hh, out=grad.hidden[:n])
-        flat = grad_gates.view(high - low, -1)
-        torch.mm(flat, weights.weight_ih, out=by_x[rows])
-        total.weight_ih.addmm_(flat.t(), x[rows])
-        total.weight_hh.addmm_(flat.t(), part.hidden_before)
-        total.bias.add_(flat.sum(0))
-        if total.weight_hr is not None:
-            total.weight_hr.addmm_(grad_hidden.t(), local.m)
-    return Gradients(by_x, total)
-
-
-class _Local(NamedTuple):
-    """Derivatives within a step that do not depend on the gradient coming in."""
-
-    by_cell: Tensor  # (3, n, H), of the input, forget and candidate gates
-    output_by_m: Tensor  # (n, H)
-    cell_by_m: Tensor  # (n, H)
-    m: Tensor  # (n, H), what the projection reads
-    forget: Tensor  # (n, H)
-    passes: Tensor | None  # (n, H), 1 where the cell was not clipped
-
-
-def _local_gradients(tape: Tape, clip: Clip, space: Tensor) -> _Local:
-    """Compute them into the eight blocks of `space`, each of shape (n, H)."""
-    i, f, g, o = tape.gates.chunk(4, dim=1)
-    by_cell, (output_by_m, cell_by_m, m, squashed, passes) = space[:3], space[3:]
-    cell = torch.mul(tape.cell_before, f, out=squashed).addcmul_(i, g)
-    if clip.cell is None:
-        passes = None
+        c = x.new_zeros(n_directions, first, hidden_size, dtype=wide)
     else:
-        torch.le(cell.abs(), clip.cell, out=passes)
-        cell.clamp_(-clip.cell, clip.cell)
-    cell.tanh_()
-    torch.mul(squashed, o, out=m)
-    torch.addcmul(o, m, squashed, value=-1, out=cell_by_m)  # o (1 - tanh(c)^2)
-    torch.addcmul(m, m, o, value=-1, out=output_by_m)  # m (1 - o)
-    torch.mul(g, i, out=by_cell[0])
-    torch.addcmul(i, by_cell[0], g, value=-1, out=by_cell[2])  # i (1 - g^2)
-    by_cell[0].addcmul_(by_cell[0], i, value=-1)  # g i (1 - i)
-    torch.mul(tape.cell_before, f, out=by_cell[1])
-    by_cell[1].addcmul_(by_cell[1], f, value=-1)  # c f (1 - f)
-    return _Local(by_cell, output_by_m, cell_by_m, m, f, passes)
+        h, c = state.hidden.to(x.dtype), state.cell.to(wide) * 2.0
+    n_kept = n_rows if keep else 0
+    tape = Tape(
+        x.new_empty(n_directions, n_kept, 4 * hidden_size, dtype=wide),
+        x.new_empty(n_directions, n_kept, hidden_size, dtype=wide),
+    )
+    kept: Iterable[tuple[Tensor, ...] | None] = repeat(None, len(batch_sizes))
+    if keep:
+        kept = zip(*(part.split(batch_sizes, 1) for part in tape), strict=True)
+    room = _Room(x, first, weights, wide)
+    for n, x_now, out_now, keeps in zip(
+        batch_sizes,
+        x.split(batch_sizes, 1),
+        out.split(batch_sizes, 1),
+        kept,
+        strict=True,
+    ):
+        # Products are fastest into memory without gaps.
+        pre, active, m, narrow_m, h_new = room.of(n)
+        torch.baddbmm(weights.bias, x_now, weights.weight_ih, out=pre)
+        if h is not None:
+            pre.baddbmm_(h[:, :n], weights.weight_hh)
+        if pre.dtype != wide:
+            active.copy_(pre)
+        gates, c_new = keeps or (active, c[:, :n])
+        i, f, g, o = torch.sigmoid(active, out=gates).chunk(4, 2)
+        torch.mul(c[:, :n], f, out=c_new)
+        c_new.addcmul_(i, g, value=4.0).sub_(i, alpha=2.0)
+        if bounds.cell is not None:
+            c_new.clamp_(-bounds.cell, bounds.cell)
+        torch.sigmoid(c_new, out=m).sub_(0.5).mul_(o)
+        _project(m, narrow_m, weights, bounds, h_new)
+        out_now.copy_(h_new)
+        h = h_new
+        if keep:
+            c = c_new
+    last = torch.from_numpy(last_rows(batch_sizes)).to(x.device)
+    cell = tape.cells[:, last] if keep else c
+    return out, State(out[:, last], cell * 0.5), tape if keep else None
 
 
-class _Scan(torch.autograd.Function):
-    """`scan` as a node of the graph."""
-
-    @staticmethod
-    def forward(
-        ctx: Any,
-        batch_sizes: Sequence[int],
-        clip: Clip,
-        state: State | None,
-        reverse: bool,
-        x: Tensor,
-        *weights: Any,
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        keep = any(ctx.needs_input_grad)
-        out, final, tape = scan(
-            x, batch_sizes, Weights(*weights), state, clip, reverse, keep
-        )
-        if tape is not None:
-            ctx.settings = batch_sizes, clip, reverse
-            ctx.save_for_backward(x, *weights, out, *tape)
-        ctx.mark_non_differentiable(*final)
-        return out, *final
-
-    @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
-        x, *weights = ctx.saved_tensors[:5]
-        out, *tape = ctx.saved_tensors[5:]
-        batch_sizes, clip, reverse = ctx.settings
-        by_x, by_weights = scan_gradient(
-            grads[0], x, out, Tape(*tape), batch_sizes, Weights(*weights), clip, reverse
-        )
-        return None, None, None, None, by_x, *by_weights
+def _project(
+    m: Tensor, narrow_m: Tensor, weights: Prepared, clip: Clip, out: Tensor
+) -> None:
+    """Project the cell's output to the hidden state."""
+    if weights.weight_hr is None:
+        torch.mul(m, 2.0, out=out)
+        return
+    if narrow_m.dtype != m.dtype:
+        narrow_m.copy_(m)
+    torch.bmm(narrow_m, weights.weight_hr, out=out)
+    if clip.proj is not None:
+        out.clamp_(-clip.proj, clip.proj)
 
 
-def lstm_layer(
-    x: Tensor,
-    batch_sizes: Sequence[int],
-    weights: Weights,
-    clip: Clip,
-    state: State | None = None,
-    *,
-    reverse: bool,
-) -> tuple[Tensor, State]:
-    """Run one layer in one direction, with gradient to input and weights.
+class _Room:
+    """Memory for the steps of a scan, without gaps at any number of rows."""
 
-    Parameters
-    ----------
-    x : torch.Tensor of shape (n, P)
-        Packed input.
-    batch_sizes : sequence of int of length T
-        Rows alive at each time step.
-    weights : Weights
-    clip : Clip
-    state : State, optional
-        Initial state; by default zero.
-    reverse : bool
-        True walks from the last time step to the first.
+    def __init__(self, x: Tensor, n: int, weights: Prepared, wide: torch.dtype) -> None:
+        n_directions, proj_size, n_gates = weights.weight_hh.shape
+        narrow = x.dtype
 
-    Returns
-    -------
-    out : torch.Tensor of shape (n, P)
-    final : State
-        Without gradient.
-    """
-    out, hidden, cell = _Scan.apply(batch_sizes, clip, state, reverse, x, *weights)
-    return out, State(hidden, cell)
+        def empty(width: int, dtype: torch.dtype) -> tuple[Tensor, int]:
+            return x.new_empty(n_directions * n * width, dtype=dtype), width
+
+        pre, m = empty(n_gates, narrow), empty(n_gates // 4, wide)
+        active, narrow_m = pre, m
+        if narrow != wide:
+            active, narrow_m = empty(n_gates, wide), empty(n_gates // 4, narrow)
+        self.parts = pre, active, m, narrow_m, empty(proj_size, narrow)
+        self.n_directions, self.n = n_directions, 0
+        self.views: tuple[Tensor, ...] = ()
+
+    def of(self, n: int) -> tuple[Tensor, ...]:
+        """Return gates before and after, cell output wide and narrow, and hidden."""
+        if n != self.n:
+            self.n, rows = n, self.n_directions * n
+            self.views = tuple(
+                flat[: rows * width].view(self.n_directions, n, width)
+                for flat, width in self.parts
+            )
+        return self.views
