@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -14,23 +15,25 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
+from skelmo.callbacks import FitTasks
 from skelmo.nn.bilm import BiLMConfig
 from skelmo.parameters import check_filters, check_word_embedding
 from skelmo.persistence import torch_device
 from skelmo.text.analysis import Analyzer
+from skelmo.text.documents import stream_documents
 from skelmo.text.sequences import Sequences, index_documents
 from skelmo.text.truncation import Truncation, count_truncation
-from skelmo.training.corpus import make_corpus
+from skelmo.training.corpus import Corpus, make_corpus
 from skelmo.training.evaluation import LanguageModel, negative_log_likelihood
 from skelmo.training.pretraining import Plan, Pretrained, Start, pretrain
 from skelmo.training.progress import ProgressBar
-from skelmo.training.state import EpochRecord, TrainingOptions, TrainingState
-from skelmo.validation import (
-    check_corpus_size,
-    check_documents,
-    check_not_empty,
-    stack_level,
+from skelmo.training.state import (
+    EpochRecord,
+    Observers,
+    TrainingOptions,
+    TrainingState,
 )
+from skelmo.validation import check_corpus_size, check_not_empty, stack_level
 
 if TYPE_CHECKING:
     from skelmo.language_model import ElmoLanguageModel
@@ -51,6 +54,55 @@ class Trained(NamedTuple):
     truncation: Truncation
     optimizer: dict[str, NDArray[np.float32]]
 
+    def attributes(self) -> dict[str, Any]:
+        """Return it as the attributes of a fitted estimator."""
+        return {
+            "network_": self.model,
+            "config_": self.model.bilm.config,
+            "vocabulary_": self.vocabulary,
+            "history_": self.history,
+            "n_epochs_": self.n_epochs,
+            "n_tokens_": self.n_tokens,
+            "unknown_share_": self.unknown_share,
+            "truncation_": self.truncation,
+            "_optimizer": self.optimizer,
+        }
+
+
+def fit(
+    estimator: ElmoLanguageModel,
+    X: Any,
+    y: Any = None,
+    X_val: Any = None,
+    *,
+    one_pass: bool = False,
+) -> ElmoLanguageModel:
+    """Train an estimator, telling its callbacks, and give it what training gave.
+
+    Parameters
+    ----------
+    estimator : ElmoLanguageModel
+    X : iterable of str, or os.PathLike
+    y : object, optional
+        For the callbacks.
+    X_val : iterable of str, or os.PathLike, optional
+    one_pass : bool, default=False
+        As for `pretrain_on`.
+
+    Returns
+    -------
+    estimator : ElmoLanguageModel
+    """
+    name, max_epochs = "fit", estimator.max_epochs
+    if one_pass:
+        name, max_epochs = "partial_fit", 1
+    tasks = FitTasks(estimator, name, max_epochs, X, y)
+    trained = pretrain_on(estimator, X, X_val, tasks, one_pass=one_pass)
+    for attribute, value in trained.attributes().items():
+        setattr(estimator, attribute, value)
+    tasks.end()
+    return estimator
+
 
 def analyzer_of(estimator: ElmoLanguageModel) -> Analyzer:
     """Return the estimator's way from a document to sequences of tokens."""
@@ -65,7 +117,8 @@ def analyzer_of(estimator: ElmoLanguageModel) -> Analyzer:
 def pretrain_on(
     estimator: ElmoLanguageModel,
     X: Any,
-    X_val: Any = None,
+    X_val: Any,
+    tasks: FitTasks,
     *,
     one_pass: bool = False,
 ) -> Trained:
@@ -74,10 +127,12 @@ def pretrain_on(
     Parameters
     ----------
     estimator : ElmoLanguageModel
-    X : iterable of str
-        Documents to train on.
-    X_val : iterable of str, optional
+    X : iterable of str, or os.PathLike
+        Documents to train on; see `stream_documents`.
+    X_val : iterable of str, or os.PathLike, or None
         Documents to validate with; None holds some of X out.
+    tasks : FitTasks
+        What the callbacks are told by.
     one_pass : bool, default=False
         Go through X once, at a constant rate, on from what the estimator has learned.
 
@@ -97,7 +152,8 @@ def pretrain_on(
     start = start_from(estimator) if goes_on else _read_init(estimator)
     seed = int(check_random_state(estimator.random_state).randint(2**31 - 1))
     options = TrainingOptions(
-        **{name: getattr(estimator, name) for name in _OPTIONS}, seed=seed
+        **{name: getattr(estimator, name) for name in _OPTIONS},
+        seed=seed,
     )
     if one_pass:
         options = replace(
@@ -105,26 +161,30 @@ def pretrain_on(
             early_stopping=False,
         )  # fmt: skip
         plan = replace(plan, checkpoint=None)
-    documents = _documents(estimator, X)
-    check_not_empty(documents, owner)
-    n_train = None
+    streams = [_documents(estimator, X)]
     if X_val is not None:
-        n_train = len(documents)
-        documents = documents + _documents(estimator, X_val)
-    sequences = _index(estimator, documents)
-    n_documents = sequences.n_documents if n_train is None else n_train
+        streams.append(_documents(estimator, X_val))
+    sequences, (n_documents, *_) = _index(estimator, *streams)
+    check_not_empty(n_documents, owner)
     n_sequences = sequences.document_offsets[n_documents]
     check_corpus_size(int(sequences.offsets[n_sequences] - 2 * n_sequences), owner)
-    with closing(ProgressBar(options.max_epochs, estimator.verbose)) as bar:
+
+    def trained(result: Pretrained) -> Trained:
+        limit = result.model.bilm.config.max_characters
+        before = start if goes_on and one_pass else None
+        return _joined(before, result, count_truncation(sequences, limit))
+
+    bar = ProgressBar(options.max_epochs, estimator.verbose, options.max_time)
+    with closing(bar):
         result = pretrain(
-            sequences, plan, options, bar,
-            start=start, keep_vocabulary=goes_on and one_pass, n_train=n_train,
+            sequences, plan, options, Observers(bar, tasks),
+            start=start, keep_vocabulary=goes_on and one_pass,
+            n_train=None if X_val is None else n_documents,
+            watch=lambda so_far: tasks.give(lambda: trained(so_far()).attributes()),
         )  # fmt: skip
     if result.state.diverged:
         _warn_of_divergence(estimator, result.state)
-    max_characters = result.model.bilm.config.max_characters
-    truncation = count_truncation(sequences, max_characters)
-    return _joined(start if goes_on and one_pass else None, result, truncation)
+    return trained(result)
 
 
 def _joined(
@@ -183,6 +243,40 @@ def _read_init(estimator: ElmoLanguageModel) -> Start | None:
     return start_from(type(estimator).load(estimator.init, **given))
 
 
+def read_corpus(estimator: ElmoLanguageModel, X: Any, purpose: str) -> Corpus:
+    """Read documents as a fitted estimator with a softmax reads them.
+
+    Parameters
+    ----------
+    estimator : ElmoLanguageModel
+    X : iterable of str, or os.PathLike
+    purpose : str
+        What the softmax is for, as the message has it: "give likelihoods".
+
+    Returns
+    -------
+    Corpus
+
+    Raises
+    ------
+    NotFittedError
+        If the estimator is not fitted.
+    ValueError
+        If its model came without a softmax.
+    """
+    check_is_fitted(estimator)
+    if not len(estimator.network_.softmax.bias):
+        raise ValueError(
+            f"{type(estimator).__name__} needs a softmax to {purpose}, but the files "
+            f"it was read from hold none: they suffice for features only. Train a "
+            f"model with fit."
+        )
+    sequences, _ = _index(estimator, _documents(estimator, X))
+    return make_corpus(
+        sequences, estimator.vocabulary_ or [], estimator.config_.max_characters
+    )
+
+
 def document_nll(
     estimator: ElmoLanguageModel, X: Any
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
@@ -192,7 +286,7 @@ def document_nll(
     ----------
     estimator : ElmoLanguageModel
         Fitted.
-    X : iterable of str
+    X : iterable of str, or os.PathLike
 
     Returns
     -------
@@ -206,22 +300,13 @@ def document_nll(
     ValueError
         If the model came without a softmax, or X without a token.
     """
-    check_is_fitted(estimator)
-    owner = type(estimator).__name__
-    if not len(estimator.network_.softmax.bias):
-        raise ValueError(
-            f"{owner} needs a softmax to give likelihoods, but the files it was read "
-            f"from hold none: they suffice for features only. Train a model with fit."
-        )
-    sequences = _index(estimator, _documents(estimator, X))
+    corpus = read_corpus(estimator, X, "give likelihoods")
+    sequences = corpus.sequences
     if not len(sequences.lengths):
         raise ValueError(
-            f"{owner} needs at least 1 token to give likelihoods, but X has "
-            f"{sequences.n_documents} documents and no token. Pass some text."
+            f"{type(estimator).__name__} needs at least 1 token to give likelihoods, "
+            f"but X has {sequences.n_documents} documents and no token. Pass some text."
         )
-    corpus = make_corpus(
-        sequences, estimator.vocabulary_ or [], estimator.config_.max_characters
-    )
     which = np.arange(len(sequences.lengths))
     by_sequence = negative_log_likelihood(estimator.network_, corpus, which)
     nll = np.zeros((sequences.n_documents, 2))
@@ -232,19 +317,28 @@ def document_nll(
     return nll, n_predictions
 
 
-def _documents(estimator: ElmoLanguageModel, X: Any) -> list[Any]:
+def _documents(estimator: ElmoLanguageModel, X: Any) -> Iterator[Any]:
     owner = type(estimator).__name__
-    return check_documents(
+    return stream_documents(
         X, owner=owner, missing=estimator.missing, input=estimator.input
-    ).values
-
-
-def _index(estimator: ElmoLanguageModel, documents: list[Any]) -> Sequences:
-    analyze = analyzer_of(estimator)
-    # A missing document keeps its place, without a sequence.
-    return index_documents(
-        [] if value is None else analyze(value) for value in documents
     )
+
+
+def _index(
+    estimator: ElmoLanguageModel, *streams: Iterable[Any]
+) -> tuple[Sequences, list[int]]:
+    """Index documents, those of one stream after the other; count those of each."""
+    analyze = analyzer_of(estimator)
+    sizes = [0] * len(streams)
+
+    def analyzed() -> Iterator[list[list[str]]]:
+        for k, stream in enumerate(streams):
+            for value in stream:
+                sizes[k] += 1
+                # A missing document keeps its place, without a sequence.
+                yield [] if value is None else analyze(value)
+
+    return index_documents(analyzed()), sizes
 
 
 def _plan(estimator: ElmoLanguageModel) -> Plan:

@@ -13,14 +13,15 @@ from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
 from skelmo import fitting, persistence
-from skelmo.encoding.encoder import Encoder
+from skelmo.callbacks import CallbackSupportMixin
 from skelmo.parameters import LANGUAGE_MODEL, text_tags
+from skelmo.prediction import WordPrediction, predict_words
 from skelmo.training.evaluation import Perplexity
 
 _FILTERS = ((1, 32), (2, 32), (3, 64), (4, 128), (5, 128), (6, 128))
 
 
-class ElmoLanguageModel(BaseEstimator):
+class ElmoLanguageModel(CallbackSupportMixin, BaseEstimator):
     """Character-based bidirectional language model, pre-trained by `fit`.
 
     A character CNN reads each token; two independent stacks of projected LSTM layers
@@ -57,18 +58,15 @@ default=((1, 32), (2, 32), (3, 64), (4, 128), (5, 128), (6, 128))
     init_word_vectors : str, os.PathLike or None, default=None
         File of word2vec (text, or binary ending in ``.bin``) or GloVe vectors that the
         word-level embedding starts from.
-    hidden_size, proj_size : int, default=512, 128
-        Size of an LSTM cell; of a token vector and an LSTM output in one direction.
-    num_layers : int, default=2
-        LSTM layers in each direction.
+    hidden_size, proj_size, num_layers : int, default=512, 128, 2
+        In each direction, size of an LSTM cell, size of a token vector and of an LSTM
+        output, and number of LSTM layers.
     cell_clip, proj_clip : float or None, default=3.0
         Bounds of the cell and of the projected output; None does not clip.
     skip_connections : bool, default=True
         Add the input of every LSTM layer but the first to its output.
-    min_count : int, default=2
-        Words that occur less often are the unknown word of the softmax.
-    max_vocabulary : int or None, default=30000
-        Largest softmax vocabulary, in words.
+    min_count, max_vocabulary : int, int or None, default=2, 30000
+        Rarer words, and those beyond so many, are the unknown word of the softmax.
     softmax : {"sampled", "full"}, default="sampled"
         Training loss. Evaluation always takes the full softmax.
     n_samples : int, default=2048
@@ -118,7 +116,7 @@ default=((1, 32), (2, 32), (3, 64), (4, 128), (5, 128), (6, 128))
     random_state : int, RandomState instance or None, default=None
         Decides weights, held-out documents, order and dropout.
     verbose : int, default=0
-        1 shows a progress bar for each epoch.
+        1 shows a progress bar for each epoch, with the time left for all of them.
 
     Attributes
     ----------
@@ -144,6 +142,9 @@ default=((1, 32), (2, 32), (3, 64), (4, 128), (5, 128), (6, 128))
     -----
     Time grows linearly with the number of tokens. Perplexities compare only at one
     tokenisation and one vocabulary: the unknown word counts as one word.
+
+    Callbacks of scikit-learn 1.9 are told of the fit, its epochs and their steps (if
+    many, in groups); one that asks to stop, at a step or an epoch, ends training.
 
     References
     ----------
@@ -225,8 +226,7 @@ default=((1, 32), (2, 32), (3, 64), (4, 128), (5, 128), (6, 128))
         self.skip_connections = skip_connections
         self.min_count, self.max_vocabulary = min_count, max_vocabulary
         self.softmax, self.n_samples, self.tie_weights = softmax, n_samples, tie_weights
-        self.solver, self.momentum = solver, momentum
-        self.learning_rate = learning_rate
+        self.solver, self.momentum, self.learning_rate = solver, momentum, learning_rate
         self.learning_rate_init, self.warmup = learning_rate_init, warmup
         self.alpha, self.l1 = alpha, l1
         self.dropout, self.word_dropout = dropout, word_dropout
@@ -245,18 +245,20 @@ default=((1, 32), (2, 32), (3, 64), (4, 128), (5, 128), (6, 128))
 
         Parameters
         ----------
-        X : iterable of str
-            Documents; see the parameter `input`.
+        X : iterable of str, or os.PathLike
+            Documents (see the parameter `input`), which an iterator may generate; or a
+            UTF-8 text file, ".gz", ".bz2" or ".xz" too, with a document on each line.
+            Token ids beyond 64 MiB lie in a temporary file until the end.
         y : None
             Ignored.
-        X_val : iterable of str, optional
+        X_val : iterable of str, or os.PathLike, optional
             Documents to validate with; by default some of X are held out.
 
         Returns
         -------
         self : ElmoLanguageModel
         """
-        return self._keep(fitting.pretrain_on(self, X, X_val))
+        return fitting.fit(self, X, y, X_val)
 
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X: Any, y: Any = None) -> ElmoLanguageModel:
@@ -267,7 +269,7 @@ default=((1, 32), (2, 32), (3, 64), (4, 128), (5, 128), (6, 128))
 
         Parameters
         ----------
-        X : iterable of str
+        X : iterable of str, or os.PathLike
         y : None
             Ignored.
 
@@ -275,25 +277,14 @@ default=((1, 32), (2, 32), (3, 64), (4, 128), (5, 128), (6, 128))
         -------
         self : ElmoLanguageModel
         """
-        return self._keep(fitting.pretrain_on(self, X, one_pass=True))
-
-    def _keep(self, trained: fitting.Trained) -> ElmoLanguageModel:
-        """Take over what training gave."""
-        self.network_, self.config_ = trained.model, trained.model.bilm.config
-        self.vocabulary_: list[str] | None = trained.vocabulary
-        self.history_ = trained.history
-        self.n_epochs_, self.n_tokens_ = trained.n_epochs, trained.n_tokens
-        self.unknown_share_ = trained.unknown_share
-        self.truncation_ = trained.truncation
-        self._optimizer = trained.optimizer
-        return self
+        return fitting.fit(self, X, y, one_pass=True)
 
     def perplexity(self, X: Any) -> Perplexity:
         """Return the perplexity of documents under the full softmax.
 
         Parameters
         ----------
-        X : iterable of str
+        X : iterable of str, or os.PathLike
 
         Returns
         -------
@@ -309,7 +300,7 @@ default=((1, 32), (2, 32), (3, 64), (4, 128), (5, 128), (6, 128))
 
         Parameters
         ----------
-        X : iterable of str
+        X : iterable of str, or os.PathLike
         y : None
             Ignored.
 
@@ -325,7 +316,7 @@ default=((1, 32), (2, 32), (3, 64), (4, 128), (5, 128), (6, 128))
 
         Parameters
         ----------
-        X : iterable of str
+        X : iterable of str, or os.PathLike
 
         Returns
         -------
@@ -335,23 +326,30 @@ default=((1, 32), (2, 32), (3, 64), (4, 128), (5, 128), (6, 128))
         with np.errstate(invalid="ignore"):
             return -nll.sum(axis=1) / (2 * n_predictions)
 
-    def encoder(self, max_batch_tokens: int = 8192) -> Encoder:
-        """Return what computes the layer activations of this model.
+    def predict_words(
+        self, X: Any, position: int | Iterable[int] | None = None, n_words: int = 10
+    ) -> list[list[WordPrediction]]:
+        """Return the words most probable in a token's place, given those around it.
+
+        The token is masked: left and right context of its sequence are read alone.
 
         Parameters
         ----------
-        max_batch_tokens : int, default=8192
-            Tokens that go through the network at once.
+        X : iterable of str, or os.PathLike
+        position : int, iterable of int or None, default=None
+            Index of the token to predict among those of its document, negative from the
+            end: one for all documents or one for each; None predicts every token.
+        n_words : int, default=10
+            Words for each token; all there are if the vocabulary has fewer.
 
         Returns
         -------
-        encoder : skelmo.encoding.encoder.Encoder
+        predictions : list of list of WordPrediction
+            For each document, ready for ``pandas.DataFrame``: position, token, word and
+            its probability, from both sides and from each; the best word first. Never
+            among them, but sharing the probability: ``<S>``, ``</S>`` and ``<UNK>``.
         """
-        check_is_fitted(self)
-        word_ids = None
-        if self.config_.word_embedding_dim:
-            word_ids = {word: row for row, word in enumerate(self.vocabulary_ or [])}
-        return Encoder(self.network_.bilm, word_ids, max_batch_tokens)
+        return predict_words(self, X, position, n_words)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the model to a directory, whole or not at all.

@@ -1,4 +1,4 @@
-"""From what a user gives as `language_model` to a fitted one."""
+"""From what a user gives as `language_model` to a fitted one and its encoder."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils.validation import check_is_fitted
 
+from skelmo.encoding.encoder import Encoder
 from skelmo.language_model import ElmoLanguageModel
 from skelmo.parameters import check_layers
 from skelmo.persistence import torch_device
@@ -54,6 +55,26 @@ def resolve_language_model(
     }
     chosen = {name: value for name, value in functions.items() if value is not None}
     return ElmoLanguageModel.load(given, **chosen)
+
+
+def encoder_of(estimator: ElmoLanguageModel, max_batch_tokens: int = 8192) -> Encoder:
+    """Return what computes the layer activations of a fitted estimator.
+
+    Parameters
+    ----------
+    estimator : ElmoLanguageModel
+    max_batch_tokens : int, default=8192
+        Tokens that go through the network at once.
+
+    Returns
+    -------
+    Encoder
+    """
+    word_ids = None
+    if estimator.config_.word_embedding_dim:
+        vocabulary = estimator.vocabulary_ or []
+        word_ids = {word: row for row, word in enumerate(vocabulary)}
+    return Encoder(estimator.network_.bilm, word_ids, max_batch_tokens)
 
 
 def _frozen(given: FrozenEstimator, vectorizer: ElmoVectorizer) -> ElmoLanguageModel:

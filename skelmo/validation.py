@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -50,23 +50,63 @@ def check_documents(
         ``missing="error"``, or if bytes are not UTF-8.
     """
     column, name = _one_column(X, owner)
+    return Documents(list(_checked(column, owner, missing, input)), name)
+
+
+def iterate_documents(
+    X: Any, *, owner: str, missing: str = "error", input: str = "text"
+) -> Iterator[Any]:
+    """Check documents as `check_documents` does, one at a time: none is kept.
+
+    Parameters
+    ----------
+    X : iterable
+        As for `check_documents`.
+    owner : str
+        The class that asks, for the messages.
+    missing : {"error", "empty", "nan"}, default="error"
+        As for `check_documents`. To count what is missing, "error" reads X to its end.
+    input : {"text", "tokens"}, default="text"
+        Whether a document is a str or a list of tokens (or of lists of tokens).
+
+    Returns
+    -------
+    documents : iterator of str, of list, or of None
+        Raises what `check_documents` raises about a document when it comes to it.
+
+    Raises
+    ------
+    TypeError
+        If X can hold no documents.
+    ValueError
+        If X is one str or has several columns.
+    """
+    return _checked(_one_column(X, owner)[0], owner, missing, input)
+
+
+def _checked(
+    column: Iterable[Any], owner: str, missing: str, input: str
+) -> Iterator[Any]:
+    """Yield the values of a column, checked; None for a missing one."""
     as_document = _as_text if input == "text" else _as_tokens
-    values: list[Any] = []
-    absent: list[int] = []
+    n_values = n_missing = 0
+    first = ""
     for row, value in enumerate(column):
-        if is_missing(value):
-            absent.append(row)
-            values.append(None)
+        n_values += 1
+        document = None
+        if not is_missing(value):
+            document = as_document(value, row, owner)
         else:
-            values.append(as_document(value, row, owner))
-    if absent and missing == "error":
+            first = first or f"row {row} ({_shown(value)})"
+            n_missing += 1
+        if not n_missing or missing != "error":
+            yield document
+    if n_missing and missing == "error":
         raise ValueError(
-            f"{owner} needs a text in every row of X, but {len(absent)} of "
-            f"{len(values)} are missing, the first in row {absent[0]} "
-            f"({_shown(column[absent[0]])}). Fill them in, or set missing='empty' or "
-            f"missing='nan'."
+            f"{owner} needs a text in every row of X, but {n_missing} of {n_values} "
+            f"are missing, the first in {first}. Fill them in, or set missing='empty' "
+            f"or missing='nan'."
         )
-    return Documents(values, name)
 
 
 def is_missing(value: Any) -> bool:
@@ -80,12 +120,13 @@ def is_missing(value: Any) -> bool:
     return pandas is not None and (value is pandas.NA or value is pandas.NaT)
 
 
-def check_not_empty(documents: list[Any], owner: str) -> None:
+def check_not_empty(n_documents: int, owner: str) -> None:
     """Raise unless there is a document.
 
     Parameters
     ----------
-    documents : list
+    n_documents : int
+        Documents there are.
     owner : str
         The class that asks, for the messages.
 
@@ -94,7 +135,7 @@ def check_not_empty(documents: list[Any], owner: str) -> None:
     ValueError
         If there is none.
     """
-    if not documents:
+    if not n_documents:
         raise ValueError(
             f"{owner} needs at least 1 document to fit, but X has 0 sample(s). Pass a "
             f"non-empty X."
@@ -196,7 +237,7 @@ def _check_holder(X: Any, owner: str) -> None:
         )
 
 
-def _one_column(X: Any, owner: str) -> tuple[list[Any], str | None]:
+def _one_column(X: Any, owner: str) -> tuple[Iterable[Any], str | None]:
     """Return the values of X and the name of its column."""
     _check_holder(X, owner)
     if hasattr(X, "columns") and hasattr(X, "shape"):
@@ -209,12 +250,12 @@ def _one_column(X: Any, owner: str) -> tuple[list[Any], str | None]:
                 f"{_first(columns)!r})])."
             )
         name = columns[0]
-        return list(X[name]), name if isinstance(name, str) else None
+        return X[name], name if isinstance(name, str) else None
     if isinstance(X, np.ndarray):
-        return list(_array_column(X, owner)), None
+        return _array_column(X, owner), None
     name = getattr(X, "name", None)
     # polars calls a series without a name "".
-    return list(X), name if isinstance(name, str) and name else None
+    return X, name if isinstance(name, str) and name else None
 
 
 def _first(columns: list[Any]) -> Any:

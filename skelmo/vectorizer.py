@@ -23,7 +23,7 @@ from skelmo.encoding.pooling import POOLINGS
 from skelmo.fitting import analyzer_of
 from skelmo.language_model import ElmoLanguageModel
 from skelmo.parameters import check_layers, check_pooling, text_tags
-from skelmo.resolving import resolve_language_model
+from skelmo.resolving import encoder_of, resolve_language_model
 from skelmo.text.analysis import Analyzer
 from skelmo.text.sequences import Sequences, index_documents
 from skelmo.text.truncation import Truncation, count_truncation
@@ -288,7 +288,7 @@ default=None
         owner = type(self).__name__
         self._pooling = check_pooling(self.pooling, owner)
         documents = self._read(X)
-        check_not_empty(documents.values, owner)
+        check_not_empty(len(documents.values), owner)
         self.language_model_ = resolve_language_model(self, documents)
         n_layers = self.language_model_.config_.n_layers
         self._layers = check_layers(self.layers, n_layers, owner)
@@ -365,7 +365,7 @@ default=None
         return activations[..., self._layers, :].reshape(*rows, n_features)
 
     def _encoder(self) -> Encoder:
-        return self.language_model_.encoder(self.max_batch_tokens)
+        return encoder_of(self.language_model_, self.max_batch_tokens)
 
     def _analyzer(self) -> Analyzer:
         own = analyzer_of(self.language_model_)

@@ -22,8 +22,9 @@ TIERS = (
     {"skelmo.text", "skelmo.nn", "skelmo.batching"},
     {"skelmo.activations"},
     {"skelmo.encoding", "skelmo.training", "skelmo.pretrained"},
-    {"skelmo.parameters", "skelmo.persistence"},
+    {"skelmo.parameters", "skelmo.persistence", "skelmo.callbacks"},
     {"skelmo.fitting"},
+    {"skelmo.prediction"},
     {"skelmo.language_model"},
     {"skelmo.resolving", "skelmo.display"},
     {"skelmo.vectorizer"},
@@ -234,6 +235,12 @@ def has_no_effect(statement, is_first):
     if isinstance(statement, ast.AnnAssign):
         return isinstance(statement.target, ast.Name)
     definitions = (ast.FunctionDef, ast.ClassDef, ast.Import, ast.ImportFrom)
+    if isinstance(statement, ast.Try):  # an import of what may be missing
+        (handler,) = statement.handlers
+        only = getattr(handler.type, "id", None) == "ImportError"
+        parts = [*statement.body, *handler.body, *statement.orelse]
+        parts += statement.finalbody
+        return only and all(isinstance(part, definitions) for part in parts)
     return isinstance(statement, definitions) or is_type_checking(statement)
 
 
@@ -244,7 +251,16 @@ def test_importing_a_module_does_nothing(module):
 
 
 @pytest.mark.parametrize(
-    "source", ["f()", "os.environ['A'] = ''", "torch.x = 1", "for i in x: f(i)"]
+    "source",
+    [
+        "f()",
+        "os.environ['A'] = ''",
+        "torch.x = 1",
+        "for i in x: f(i)",
+        "try:\n    import a\nexcept ImportError:\n    f()",
+        "try:\n    import a\nexcept Exception:\n    import b",
+        "try:\n    f()\nexcept ImportError:\n    import b",
+    ],
 )
 def test_rule_for_imports_sees_what_it_forbids(source):
     (statement,) = ast.parse(source).body

@@ -13,10 +13,13 @@ from sklearn.frozen import FrozenEstimator
 
 from skelmo import ElmoLanguageModel, ElmoVectorizer
 
-BARE = (
-    "Iterable over raw text documents expected, string object received. Wrap it in a "
-    "list: [X]."
-)
+BARE = {
+    "ElmoVectorizer": "Iterable over raw text documents expected, string object "
+    "received. Wrap it in a list: [X].",
+    "ElmoLanguageModel": "Iterable over raw text documents expected, string object "
+    "received. Wrap it in a list, [X], or pass pathlib.Path(X) if it names a file "
+    "with a document on each line.",
+}
 
 
 def users(language_model, vectorizer):
@@ -45,8 +48,8 @@ def sure(message):
 
 
 def test_a_bare_str_is_to_be_wrapped(user):
-    _, call = user
-    with pytest.raises(ValueError, match=sure(BARE)):
+    owner, call = user
+    with pytest.raises(ValueError, match=sure(BARE[owner])):
         call("The cat sat.")
 
 

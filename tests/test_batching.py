@@ -82,6 +82,28 @@ def test_sorting_puts_the_longest_first_and_equal_lengths_by_tokens():
         )
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_sorting_equals_that_by_length_and_bytes_and_keeps_ties_in_place(seed):
+    rng = np.random.default_rng(seed)
+    # Ids that differ in any of their bytes, zero bytes among and after others.
+    ids = np.array([0, 1, 255, 256, 257, 65_536, 2**24, 2**31 - 1], dtype=np.int32)
+    lengths = rng.choice([0, 1, 2, 3, 15, 16, 17, 32, 33, 50], size=300)
+    token_ids = rng.choice(ids, size=lengths.sum())
+    offsets = np.concatenate([[0], np.cumsum(lengths)])
+    for s in np.flatnonzero(lengths > 3):  # alike but for one token, or wholly
+        token_ids[offsets[s] : offsets[s + 1]] = 256
+        token_ids[rng.integers(offsets[s], offsets[s + 1])] = rng.choice(ids)
+    some = rng.permutation(300)[:250]
+
+    def key(s):
+        content = token_ids[offsets[s] : offsets[s + 1]]
+        return -len(content), content.tobytes()
+
+    got = sort_by_length(some, token_ids, offsets)
+    assert got.tolist() == sorted(some.tolist(), key=key)
+    assert got.dtype == np.int64
+
+
 def test_sorting_takes_a_part_of_the_sequences():
     sequences, _ = random_sequences(1)
     some = np.array([5, 3, 17, 8])

@@ -1,14 +1,18 @@
+import tracemalloc
 from collections import Counter
 
 import numpy as np
 import pytest
 from reference_elmo import token_to_ids
 
-from skelmo.text.sequences import index_documents
+from skelmo.text import sequences as sequences_module
+from skelmo.text.sequences import Sequences, index_documents
+from skelmo.text.truncation import count_truncation
 from skelmo.training.corpus import (
     choose_vocabulary,
     count_tokens,
     make_corpus,
+    ranges,
     sequences_of,
     split_documents,
 )
@@ -27,8 +31,10 @@ def brute_count(documents):
     )
 
 
+@pytest.mark.parametrize("chunk", [1, 2, 5, 100])
 @pytest.mark.parametrize("chosen", [[0, 1, 2, 3], [3], [1], [2, 0], []])
-def test_counts_are_those_of_the_chosen_documents(chosen):
+def test_counts_are_those_of_the_chosen_documents(monkeypatch, chosen, chunk):
+    monkeypatch.setattr(sequences_module, "CHUNK", chunk)
     sequences = index_documents(DOCUMENTS)
     got = count_tokens(sequences, np.array(chosen, dtype=np.int64))
     assert got == brute_count([DOCUMENTS[d] for d in chosen])
@@ -49,7 +55,9 @@ def test_vocabulary_is_chosen_from_the_documents_trained_on():
     assert got == [*special, "the", "cat"]
 
 
-def test_corpus_looks_up_characters_and_words():
+@pytest.mark.parametrize("chunk", [1, 3, 100])
+def test_corpus_looks_up_characters_and_words(monkeypatch, chunk):
+    monkeypatch.setattr(sequences_module, "CHUNK", chunk)
     vocabulary = ["<S>", "</S>", "<UNK>", "the", "cat"]
     corpus = make_corpus(index_documents(DOCUMENTS), vocabulary, 12)
     for token, ids, word in zip(
@@ -116,3 +124,35 @@ def test_sequences_of_documents_are_those_they_own(chosen):
     ]
     assert got.tolist() == expected
     assert got.dtype == np.int64
+
+
+def test_ranges_are_put_together():
+    starts, lengths = np.array([5, 2, 9, 0]), np.array([2, 0, 1, 3])
+    got = ranges(starts, lengths)
+    assert got.tolist() == [5, 6, 9, 0, 1, 2]
+    assert got.dtype == np.int64
+
+
+@pytest.mark.parametrize("n_documents", [1, 20_000])
+def test_what_is_counted_over_all_tokens_takes_the_memory_of_a_chunk(
+    monkeypatch, n_documents
+):
+    monkeypatch.setattr(sequences_module, "CHUNK", 10_000)
+    ids = np.random.default_rng(0).integers(0, 100, size=2_000_000, dtype=np.int32)
+    offsets = np.linspace(0, len(ids), n_documents + 1).astype(np.int64)
+    tokens = [f"{k:0100}" for k in range(100)]
+    sequences = Sequences(tokens, ids, offsets, np.arange(n_documents + 1))
+    corpus = make_corpus(sequences, ["<S>", "</S>", "<UNK>", *tokens[50:]], 50)
+    tracemalloc.start()
+    try:
+        counts = count_tokens(sequences, np.arange(n_documents))
+        share = corpus.unknown_share
+        cut = count_truncation(sequences, 50)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert [counts[token] for token in tokens] == np.bincount(ids).tolist()
+    assert share == (ids < 50).sum() / (len(ids) - 2 * n_documents)
+    assert cut == (len(ids), n_documents)
+    # Less than a flag a token, let alone its id; the offsets of documents are extra.
+    assert peak < 1e6 + 8 * n_documents

@@ -13,6 +13,7 @@ from skelmo.training.evaluation import (
     LanguageModel,
     Perplexity,
     negative_log_likelihood,
+    predicting_rows,
 )
 
 WORDS = ["<S>", "</S>", "<UNK>", "a", "b", "tree"]
@@ -86,6 +87,10 @@ def test_a_long_sequence_in_stretches_equals_it_in_one(model, budget):
 
 def test_no_gradient_is_kept(model):
     evaluate(model, random_sentences(4))
+    corpus = corpus_of(random_sentences(4))
+    for _, hidden, _ in predicting_rows(model, corpus, np.arange(12)):
+        assert not hidden.requires_grad
+        assert torch.is_grad_enabled()
     assert torch.is_grad_enabled()
     assert all(parameter.grad is None for parameter in model.parameters())
 
@@ -135,3 +140,19 @@ def test_word_level_embedding_reads_the_vocabularys_rows():
     with torch.no_grad():  # the unknown word's row is read for words not in the table
         model.bilm.token_encoder.word_embedding.weight[2] += 1.0
     assert (np.abs(evaluate(model, sentences) - before) > 1e-6).all()
+
+
+@pytest.mark.parametrize("budget", [1, 7, 8192])
+def test_every_token_is_predicted_once_each_way_but_for_the_first(model, budget):
+    sentences = random_sentences(7)
+    corpus, which = corpus_of(sentences), [2, 5, 11]
+    found = [[], []]
+    for d, hidden, targets in predicting_rows(model, corpus, np.array(which), budget):
+        assert hidden.shape == (len(targets), 4)
+        found[d] += targets.tolist()
+    offsets = corpus.sequences.offsets
+    for d, first in enumerate((0, -1)):
+        spans = [list(range(offsets[s], offsets[s + 1])) for s in which]
+        for span in spans:
+            del span[first]
+        assert sorted(found[d]) == sum(spans, [])

@@ -175,3 +175,28 @@ def test_training_starts_from_the_weights_that_are_built():
     expected = weights_of(build_model(PLAN, result.vocabulary, 0))
     for name, array in weights_of(result.model).items():
         np.testing.assert_allclose(array, expected[name], atol=1e-25, err_msg=name)
+
+
+def test_what_training_has_given_so_far_is_a_copy():
+    watched = []
+    result = run(watch=watched.append)
+    (so_far,) = watched
+    copied = so_far()
+    assert_same_weights(copied.model, result.model)
+    assert not copied.model.training
+    assert copied.vocabulary == result.vocabulary
+    assert copied.state == result.state
+    assert copied.unknown_share == result.unknown_share
+    assert copied.optimizer.keys() == result.optimizer.keys()
+    before = (
+        weights_of(result.model),
+        {k: v.copy() for k, v in result.optimizer.items()},
+    )
+    with torch.no_grad():
+        for parameter in copied.model.parameters():
+            parameter.zero_()
+    for values in copied.optimizer.values():
+        values[...] = 0
+    copied.state.history.clear()
+    np.testing.assert_equal((weights_of(result.model), result.optimizer), before)
+    assert len(result.state.history) == 3

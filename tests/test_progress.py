@@ -4,6 +4,7 @@ import re
 import pytest
 
 from skelmo import ElmoLanguageModel
+from skelmo.training import progress
 from skelmo.training.progress import ProgressBar
 from skelmo.training.state import EpochRecord, TrainingState
 
@@ -56,9 +57,97 @@ def test_the_loss_shown_is_the_mean_over_tokens():
     bar.begin_epoch(0, 2, 0)
     bar.end_step(1.0, 30, 0.1)
     bar.end_step(5.0, 10, 0.1)
-    assert re.fullmatch(r"[\d,]+ tokens/s, loss 2\.000", bar.bar.postfix)
+    quality = r"[\d,]+ tokens/s, loss 2\.000, perplexity 7\.4, \d\d:\d\d left in all"
+    assert re.fullmatch(quality, bar.bar.postfix)
     bar.close()
     bar.close()
+
+
+def test_a_hopeless_loss_has_a_perplexity():
+    bar = ProgressBar(1, 1)
+    bar.begin_epoch(0, 1, 0)
+    bar.end_step(1e9, 30, 0.1)
+    assert f", perplexity {math.exp(700):,.1f}, " in bar.bar.postfix
+    bar.close()
+
+
+class Clock:
+    """A clock that is put forward by hand."""
+
+    def __init__(self):
+        self.now = 100.0
+
+    def perf_counter(self):
+        return self.now
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    clock = Clock()
+    monkeypatch.setattr(progress, "time", clock)
+    return clock
+
+
+def postfix_after_steps(bar, clock, n, seconds=2):
+    """Take steps of 50 tokens at a loss of 1, each `seconds` long."""
+    for _ in range(n):
+        clock.now += seconds
+        bar.end_step(1.0, 50, 0.1)
+    return bar.bar.postfix
+
+
+def test_the_time_left_is_that_of_all_epochs(clock):
+    bar = ProgressBar(3, 1)
+    bar.begin_epoch(0, 4, 0)
+    shown = "25 tokens/s, loss 1.000, perplexity 2.7, 00:22 left in all"
+    assert postfix_after_steps(bar, clock, 1) == shown  # 11 steps of 2 s are left
+    assert postfix_after_steps(bar, clock, 3).endswith(", 00:16 left in all")
+    clock.now += 4  # validation
+    bar.end_epoch(RECORD)
+    bar.begin_epoch(1, 4, 0)
+    shown = "25 tokens/s, loss 1.000, perplexity 2.7, 00:19 left in all"
+    assert postfix_after_steps(bar, clock, 1) == shown  # 14 s were 5 steps; 7 are left
+    postfix_after_steps(bar, clock, 3)
+    clock.now += 4
+    bar.begin_epoch(2, 4, 0)
+    assert postfix_after_steps(bar, clock, 4).endswith(", 00:00 left in all")
+    bar.close()
+
+
+@pytest.mark.parametrize(
+    ("max_time", "seconds_before", "left"),
+    [(10, 0, "00:08"), (10, 5, "00:03"), (10, 50, "00:00"), (99, 0, "00:22"),
+     (7200, 0, "00:22"), (None, 9999, "00:22")],
+)  # fmt: skip
+def test_a_limit_of_time_may_come_first(clock, max_time, seconds_before, left):
+    bar = ProgressBar(3, 1, max_time)
+    if seconds_before:
+        bar.take_up(TrainingState(seconds=seconds_before))
+    bar.begin_epoch(0, 4, 0)
+    assert postfix_after_steps(bar, clock, 1).endswith(f", {left} left in all")
+    bar.close()
+
+
+def test_the_time_left_of_a_resumed_run_counts_its_own_steps(clock):
+    bar = ProgressBar(3, 1)
+    bar.take_up(TrainingState(epoch=1, step=6, seconds=5000))
+    bar.begin_epoch(1, 10, 6)
+    # Of 20 steps, 6 were done before and 1 is now: 13 of 2 s are left.
+    assert postfix_after_steps(bar, clock, 1).endswith(", 00:26 left in all")
+    bar.close()
+
+
+def test_the_limit_of_time_reaches_the_bar(tiny, texts, monkeypatch):
+    bars = []
+    close = ProgressBar.close
+
+    def spy(self):
+        bars.append(self)
+        close(self)
+
+    monkeypatch.setattr(ProgressBar, "close", spy)
+    ElmoLanguageModel(**tiny, max_time=77.0).fit(texts)
+    assert bars[-1].max_time == 77.0
 
 
 def test_a_resumed_epoch_begins_where_it_was_left(capsys):
@@ -77,7 +166,7 @@ def test_a_second_epoch_counts_afresh():
     bar.end_epoch(RECORD)
     bar.begin_epoch(1, 2, 0)
     bar.end_step(7.0, 5, 0.1)
-    assert bar.bar.postfix.endswith("loss 7.000")
+    assert ", loss 7.000, perplexity 1,096.6, " in bar.bar.postfix
     bar.close()
 
 

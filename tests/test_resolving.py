@@ -7,6 +7,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
 
 from skelmo import ElmoLanguageModel, ElmoVectorizer
+from skelmo.resolving import encoder_of
 from skelmo.text.tokenization import split_sentences, tokenize
 
 
@@ -149,3 +150,14 @@ def test_device_moves_a_copy_of_a_frozen_model(frozen, language_model, texts):
     vectorizer.set_params(device="meta").fit(texts[:1])
     assert vectorizer.language_model_ is not language_model
     assert next(language_model.network_.parameters()).device.type == "cpu"
+
+
+def test_the_encoder_knows_the_rows_of_words_where_there_are_any(
+    tiny, texts, language_model
+):
+    model = ElmoLanguageModel(**tiny, word_embedding_dim=3).fit(texts)
+    encoder = encoder_of(model, 77)
+    assert encoder.bilm is model.network_.bilm
+    assert encoder.max_batch_tokens == 77
+    assert encoder.word_ids == {word: k for k, word in enumerate(model.vocabulary_)}
+    assert encoder_of(language_model).word_ids is None

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from skelmo.text import sequences as sequences_module
 from skelmo.text.sequences import index_documents
 from skelmo.text.truncation import count_truncation
 
@@ -28,9 +29,11 @@ def random_documents(seed):
     return [[sentence() for _ in range(rng.integers(0, 3))] for _ in range(12)]
 
 
+@pytest.mark.parametrize("chunk", [1, 5, 1000])
 @pytest.mark.parametrize("max_characters", [3, 4, 5, 6, 13, 50, 10_000])
 @pytest.mark.parametrize("seed", range(3))
-def test_counts_equal_brute_force(seed, max_characters):
+def test_counts_equal_brute_force(monkeypatch, seed, max_characters, chunk):
+    monkeypatch.setattr(sequences_module, "CHUNK", chunk)
     documents = random_documents(seed)
     got = count_truncation(index_documents(documents), max_characters)
     assert got == brute_force(documents, max_characters)

@@ -22,6 +22,7 @@ from skelmo.validation import (
     check_documents,
     check_not_empty,
     is_missing,
+    iterate_documents,
     stack_level,
 )
 
@@ -58,6 +59,33 @@ def test_check_documents_takes_the_texts_out_of_any_holder(X):
 
 def test_check_documents_reads_a_generator_once():
     assert check_documents(iter(TEXTS), owner="Owner").values == TEXTS
+
+
+@pytest.mark.parametrize("X", HOLDERS.values(), ids=HOLDERS.keys())
+def test_iterate_documents_gives_what_check_documents_gives(X):
+    assert list(iterate_documents(X, owner="Owner")) == TEXTS
+
+
+def test_iterate_documents_holds_one_at_a_time():
+    given = (f"{k}" if k < 2 else k for k in range(3))
+    documents = iterate_documents(given, owner="Owner")
+    assert [next(documents), next(documents)] == ["0", "1"]
+    message = "Owner: row 2 of X must be a str, got int 2. Convert it with str()."
+    with pytest.raises(TypeError, match=f"^{re.escape(message)}$"):
+        next(documents)
+
+
+def test_iterate_documents_passes_nothing_on_after_a_missing_one():
+    documents = iterate_documents(iter(["a", None, "b", np.nan]), owner="Owner")
+    assert next(documents) == "a"
+    message = (
+        "Owner needs a text in every row of X, but 2 of 4 are missing, the first in "
+        "row 1 (NoneType None). Fill them in, or set missing='empty' or missing='nan'."
+    )
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        next(documents)
+    documents = iterate_documents(iter(["a", None]), owner="Owner", missing="nan")
+    assert list(documents) == ["a", None]
 
 
 @pytest.mark.parametrize(
@@ -255,13 +283,13 @@ def test_check_documents_shows_what_is_no_token(document, shown):
 
 
 def test_check_not_empty():
-    check_not_empty([None], "Owner")
+    check_not_empty(1, "Owner")
     message = (
         "Owner needs at least 1 document to fit, but X has 0 sample(s). Pass a "
         "non-empty X."
     )
     with pytest.raises(ValueError, match=re.escape(message)):
-        check_not_empty([], "Owner")
+        check_not_empty(0, "Owner")
 
 
 def test_check_corpus_size_warns_below_1000_tokens():

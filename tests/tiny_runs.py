@@ -68,7 +68,7 @@ def run(documents=None, *, plan=PLAN, observer=None, changes=None, **options):
     documents = documents_of() if documents is None else documents
     if changes:
         plan = replace(plan, **changes)
-    sizes = {k: options.pop(k) for k in ("start", "n_train") if k in options}
+    sizes = {k: options.pop(k) for k in ("start", "n_train", "watch") if k in options}
     return pretrain(
         index_documents(documents),
         plan,

@@ -40,10 +40,10 @@ def count_truncation(sequences: Sequences, max_characters: int) -> Truncation:
     ]
     if not any(long):
         return Truncation(0, 0)
-    cut = np.array(long)[sequences.token_ids]
-    per_document = np.diff(
-        np.concatenate([[0], np.cumsum(cut)])[
-            sequences.offsets[sequences.document_offsets]
-        ]
-    )
-    return Truncation(int(cut.sum()), int((per_document > 0).sum()))
+    is_long, starts = np.array(long), sequences.document_starts
+    n_tokens, has_long = 0, np.zeros(sequences.n_documents, dtype=bool)
+    for chunk in sequences.chunks():
+        cut = chunk.start + np.flatnonzero(is_long[sequences.token_ids[chunk]])
+        n_tokens += len(cut)
+        has_long[np.searchsorted(starts, cut, side="right") - 1] = True
+    return Truncation(n_tokens, int(has_long.sum()))

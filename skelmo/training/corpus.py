@@ -29,17 +29,25 @@ class Corpus(NamedTuple):
     @property
     def unknown_share(self) -> float:
         """Share of the tokens that the vocabulary lacks."""
-        words = self.word_of_token[self.sequences.token_ids]
-        return float((words == UNKNOWN).sum() / max(1, self.n_tokens))
+        is_unknown, ids = self.word_of_token == UNKNOWN, self.sequences.token_ids
+        n = sum(int(is_unknown[ids[chunk]].sum()) for chunk in self.sequences.chunks())
+        return n / max(1, self.n_tokens)
 
 
 def count_tokens(sequences: Sequences, documents: NDArray[np.int64]) -> Counter[str]:
-    """Count the tokens of some documents, sentence markers included."""
+    """Count the tokens of some distinct documents, sentence markers included."""
     counts = np.zeros(len(sequences.tokens), dtype=np.int64)
-    starts = sequences.offsets[sequences.document_offsets]
-    for document in documents:
-        span = sequences.token_ids[starts[document] : starts[document + 1]]
-        np.add.at(counts, span, 1)
+    starts = sequences.document_starts
+    chosen = np.zeros(sequences.n_documents, dtype=bool)
+    chosen[documents] = True
+    for chunk in sequences.chunks():
+        first = np.searchsorted(starts, chunk.start, side="right") - 1
+        last = np.searchsorted(starts, chunk.stop)
+        # The first and the last document may go on outside of the chunk.
+        ends = np.clip(starts[first : last + 1], chunk.start, chunk.stop)
+        inside = np.repeat(chosen[first:last], np.diff(ends))
+        ids = sequences.token_ids[chunk][inside]
+        counts += np.bincount(ids, minlength=len(counts))
     seen = np.flatnonzero(counts)
     return Counter({sequences.tokens[i]: int(counts[i]) for i in seen})
 
@@ -107,5 +115,10 @@ def sequences_of(
 ) -> NDArray[np.int64]:
     """Return the indices of the sequences of some documents."""
     offsets = sequences.document_offsets
-    spans = [np.arange(offsets[d], offsets[d + 1]) for d in documents]
-    return np.concatenate([np.arange(0), *spans])
+    return ranges(offsets[documents], np.diff(offsets)[documents])
+
+
+def ranges(starts: NDArray[np.int64], lengths: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Concatenate ``arange(start, start + length)`` of each start and length."""
+    ends = np.cumsum(lengths)
+    return np.repeat(starts - (ends - lengths), lengths) + np.arange(lengths.sum())

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from skelmo.activations import run_batch, token_vectors
 from skelmo.batching import cut_by_budget, pack, sort_by_length
 from skelmo.nn.bilm import BiLM
 from skelmo.nn.softmax import SoftmaxLoss
-from skelmo.training.corpus import Corpus
+from skelmo.text.sequences import CHUNK
+from skelmo.training.corpus import Corpus, ranges
 
 
 class Perplexity(NamedTuple):
@@ -73,52 +76,82 @@ def negative_log_likelihood(
     nll : ndarray of shape (S, 2), float64
         Forward and backward, summed over the ``n_tokens + 1`` predictions of each.
     """
+    nll = np.zeros((len(which), 2))
+    sequences = corpus.sequences
+    place = np.zeros(len(sequences.lengths), dtype=np.int64)
+    place[which] = np.arange(len(which))
+    for d, hidden, targets in predicting_rows(model, corpus, which, max_batch_tokens):
+        words = torch.from_numpy(corpus.word_of_token[sequences.token_ids[targets]])
+        losses = model.softmax.nll(hidden, words.to(hidden.device))
+        owners = np.searchsorted(sequences.offsets, targets, side="right") - 1
+        np.add.at(nll[:, d], place[owners], losses.double().cpu().numpy())
+    return nll
+
+
+@torch.no_grad()
+def predicting_rows(
+    model: LanguageModel,
+    corpus: Corpus,
+    which: NDArray[np.int64],
+    max_batch_tokens: int = 8192,
+) -> Iterator[tuple[int, Tensor, NDArray[np.int64]]]:
+    """Run sequences; pair the activations that predict with what they predict.
+
+    Parameters
+    ----------
+    model : LanguageModel
+        In evaluation mode.
+    corpus : Corpus
+    which : ndarray of shape (S,), int64
+        Sequences to run.
+    max_batch_tokens : int, default=8192
+
+    Yields
+    ------
+    direction : int
+        0 forward, 1 backward.
+    hidden : torch.Tensor of shape (m, P)
+        Top layer of some tokens, which has seen the token itself and what lies before
+        it, in this direction.
+    targets : ndarray of shape (m,), int64
+        Where the tokens that come next, in this direction, lie in ``token_ids``.
+    """
+    if not len(which):
+        return
     sequences = corpus.sequences
     order = sort_by_length(which, sequences.token_ids, sequences.offsets)
-    place = {int(s): k for k, s in enumerate(which)}
-    nll = np.zeros((len(which), 2))
-    if not len(which):
-        return nll
-    device = model.softmax.bias.device
-    with torch.no_grad():
-        vectors = _vectors(model.bilm, corpus, order)
-        for cut in cut_by_budget(sequences.lengths[order], max_batch_tokens):
-            members = order[cut]
-            lengths = sequences.lengths[members]
-            batch = pack(members, sequences.offsets[members], lengths)
-            ids = torch.from_numpy(sequences.token_ids[batch.positions]).long()
-            words = torch.from_numpy(corpus.word_of_token)[ids].to(device)
-            rows = torch.from_numpy(batch.rows)
-            earlier, later = torch.from_numpy(batch.following)
-            first_row = np.concatenate([[0], np.cumsum(batch.batch_sizes)])
-            total = torch.zeros(2, len(batch.sequences), dtype=torch.float64)
-            for stretch in run_batch(
-                model.bilm, batch, vectors, ids.to(device), max_batch_tokens
-            ):
-                directions = (
-                    (stretch.forward, stretch.forward_steps, earlier, later),
-                    (stretch.backward, stretch.backward_steps, later, earlier),
-                )
-                for d, (hidden, steps, source, target) in enumerate(directions):
-                    low, high = first_row[min(steps)], first_row[max(steps) + 1]
-                    inside = (source >= low) & (source < high)
-                    at = source[inside]
-                    losses = model.softmax.nll(
-                        hidden[-1][(at - low).to(device)],
-                        words[target[inside].to(device)],
-                    )
-                    total[d].index_add_(0, rows[at], losses.double().cpu())
-            nll[[place[int(s)] for s in members]] = total.numpy().T
-    return nll
+    vectors = _vectors(model.bilm, corpus, order)
+    lengths = sequences.lengths[order]
+    for cut in cut_by_budget(lengths, max_batch_tokens):
+        members = order[cut]
+        batch = pack(members, sequences.offsets[members], lengths[cut])
+        ids = torch.from_numpy(sequences.token_ids[batch.positions]).long()
+        earlier, later = batch.following
+        first_row = np.concatenate([[0], np.cumsum(batch.batch_sizes)])
+        for stretch in run_batch(
+            model.bilm, batch, vectors, ids.to(vectors.device), max_batch_tokens
+        ):
+            directions = (
+                (stretch.forward, stretch.forward_steps, earlier, later),
+                (stretch.backward, stretch.backward_steps, later, earlier),
+            )
+            for d, (hidden, steps, source, target) in enumerate(directions):
+                low, high = first_row[min(steps)], first_row[max(steps) + 1]
+                inside = (source >= low) & (source < high)
+                at = torch.from_numpy(source[inside] - low).to(vectors.device)
+                yield d, hidden[-1][at], batch.positions[target[inside]]
 
 
 def _vectors(bilm: BiLM, corpus: Corpus, which: NDArray[np.int64]) -> torch.Tensor:
     """Encode the tokens that some sequences use; other rows stay zero."""
     sequences = corpus.sequences
-    spans = [sequences.token_ids[slice(*sequences.offsets[[s, s + 1]])] for s in which]
-    used = np.unique(np.concatenate(spans))
+    starts, lengths = sequences.offsets[which], sequences.lengths[which]
+    is_used = np.zeros(len(sequences.tokens), dtype=bool)
+    for cut in cut_by_budget(lengths, CHUNK):
+        is_used[sequences.token_ids[ranges(starts[cut], lengths[cut])]] = True
+    used = np.flatnonzero(is_used)
     words = corpus.word_of_token[used] if bilm.config.word_embedding_dim else None
     encoded = token_vectors(bilm, corpus.char_ids[used], words)
     vectors = encoded.new_zeros(len(sequences.tokens), encoded.shape[1])
-    vectors[torch.from_numpy(used).long().to(vectors.device)] = encoded
+    vectors[torch.from_numpy(used).to(vectors.device)] = encoded
     return vectors

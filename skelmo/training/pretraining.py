@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple, cast
 
@@ -87,6 +88,7 @@ def pretrain(
     start: Start | None = None,
     keep_vocabulary: bool = False,
     n_train: int | None = None,
+    watch: Callable[[Callable[[], Pretrained]], None] | None = None,
 ) -> Pretrained:
     """Train a language model, from scratch or from a trained one.
 
@@ -104,6 +106,9 @@ def pretrain(
         Take the vocabulary of `start` as well, and its optimiser.
     n_train : int, optional
         Documents to train on, the others being for validation; None draws them.
+    watch : callable, optional
+        Called before training, with a function that returns a copy of what training
+        has given by then: the best weights so far.
 
     Returns
     -------
@@ -138,12 +143,25 @@ def pretrain(
         tensors = {name: torch.tensor(a) for name, a in start.optimizer.items()}
         if is_of_the_same_kind(tensors, trainer.optimizer, options):
             restore_optimizer(trainer.optimizer, tensors)
-    state = trainer.run()
-    remembered = {
-        name: tensor.cpu().numpy()
-        for name, tensor in optimizer_tensors(trainer.optimizer).items()
-    }
-    return Pretrained(model, vocabulary, state, corpus.unknown_share, remembered)
+
+    def result() -> Pretrained:
+        remembered = {
+            name: tensor.cpu().numpy()
+            for name, tensor in optimizer_tensors(trainer.optimizer).items()
+        }
+        share = corpus.unknown_share
+        return Pretrained(trainer.model, vocabulary, trainer.state, share, remembered)
+
+    def so_far() -> Pretrained:
+        copied = copy.deepcopy(result())
+        copied.model.load_state_dict(trainer.best_weights)
+        copied.model.eval()
+        return copied
+
+    if watch is not None:
+        watch(so_far)
+    trainer.run()
+    return result()
 
 
 def build_model(

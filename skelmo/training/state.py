@@ -62,6 +62,38 @@ class Observer(Protocol):
         """Take note of an epoch; True stops training."""
 
 
+class Observers:
+    """Several observers as one; any of them stops training.
+
+    Parameters
+    ----------
+    *observers : Observer
+    """
+
+    def __init__(self, *observers: Observer) -> None:
+        self.observers = observers
+
+    def take_up(self, state: TrainingState) -> None:
+        """Tell each."""
+        for observer in self.observers:
+            observer.take_up(state)
+
+    def begin_epoch(self, epoch: int, n_steps: int, n_done: int) -> None:
+        """Tell each."""
+        for observer in self.observers:
+            observer.begin_epoch(epoch, n_steps, n_done)
+
+    def end_step(self, loss: float, n_tokens: int, learning_rate: float) -> bool:
+        """Tell each; return whether one of them stops training."""
+        told = [o.end_step(loss, n_tokens, learning_rate) for o in self.observers]
+        return any(told)
+
+    def end_epoch(self, record: EpochRecord) -> bool:
+        """Tell each; return whether one of them stops training."""
+        told = [observer.end_epoch(record) for observer in self.observers]
+        return any(told)
+
+
 @dataclass
 class TrainingState:
     """Where a run stands; with weights and optimiser, all that the next step needs."""
