@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -12,6 +13,7 @@ from torch import Tensor
 
 from skelmo.batching import PackedBatch
 from skelmo.nn.bilm import BiLM
+from skelmo.nn.recurrence import Prepared
 from skelmo.text.characters import token_lengths, trimmed_length
 
 TOKENS_AT_ONCE = 2048  # rows of the character CNN
@@ -31,6 +33,7 @@ def token_vectors(
     char_ids: NDArray[np.int16],
     word_ids: NDArray[np.int64] | None = None,
     rows_at_once: int = TOKENS_AT_ONCE,
+    dtype: torch.dtype | None = None,
 ) -> Tensor:
     """Encode unique tokens, those of similar length together.
 
@@ -42,12 +45,16 @@ def token_vectors(
         Rows of the word-level embedding, when there is one.
     rows_at_once : int, default=2048
         Tokens that go through the character CNN together.
+    dtype : torch.dtype, optional
+        What matrix products are computed in; by default that of the weights.
 
     Returns
     -------
     vectors : torch.Tensor of shape (U, P)
+        In the dtype of the weights.
     """
-    device = next(bilm.parameters()).device
+    parameter = next(bilm.parameters())
+    device = parameter.device
     lengths = token_lengths(char_ids)
     order = np.argsort(lengths, kind="stable")
     parts = []
@@ -62,14 +69,20 @@ def token_vectors(
         words = None
         if word_ids is not None:
             words = torch.from_numpy(word_ids[chunk]).to(device)
-        parts.append(bilm.token_encoder(chars, words))
+        with torch.autocast(device.type, dtype, enabled=dtype is not None):
+            parts.append(bilm.token_encoder(chars, words).to(parameter.dtype))
     inverse = np.empty(len(order), dtype=np.int64)
     inverse[order] = np.arange(len(order))
     return torch.cat(parts)[torch.from_numpy(inverse).to(device)]
 
 
 def run_batch(
-    bilm: BiLM, batch: PackedBatch, vectors: Tensor, ids: Tensor, max_steps: int
+    bilm: BiLM,
+    batch: PackedBatch,
+    vectors: Tensor,
+    ids: Tensor,
+    max_steps: int,
+    prepared: Sequence[Prepared] | None = None,
 ) -> Iterator[Stretch]:
     """Run a packed batch, or one long sequence from both its ends in stretches.
 
@@ -83,6 +96,8 @@ def run_batch(
         Row of `vectors` for each packed row.
     max_steps : int
         Time steps of a stretch, for a batch of a single sequence.
+    prepared : sequence of Prepared, optional
+        What `bilm.prepare` returned, to spare its work.
 
     Yields
     ------
@@ -90,8 +105,9 @@ def run_batch(
         One for an ordinary batch.
     """
     n_steps = len(batch.batch_sizes)
+    run = partial(bilm, prepared=prepared or bilm.prepare())
     if len(batch.sequences) > 1 or n_steps <= max_steps:
-        output = bilm(vectors[ids], batch.batch_sizes)
+        output = run(vectors[ids], batch.batch_sizes)
         steps = range(n_steps)
         yield Stretch(output.forward, output.backward, steps, steps[::-1])
         return
@@ -100,7 +116,7 @@ def run_batch(
         n = min(max_steps, n_steps - start)
         ahead = slice(start, start + n)
         back = slice(n_steps - start - n, n_steps - start)
-        output = bilm(vectors[ids[ahead]], [1] * n, states, vectors[ids[back]])
+        output = run(vectors[ids[ahead]], [1] * n, states, vectors[ids[back]])
         states = output.states
         steps = range(n_steps)
         yield Stretch(output.forward, output.backward, steps[ahead], steps[back][::-1])

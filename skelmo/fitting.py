@@ -10,6 +10,7 @@ from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
@@ -18,7 +19,7 @@ from sklearn.utils.validation import check_is_fitted
 from skelmo.callbacks import FitTasks
 from skelmo.nn.bilm import BiLMConfig
 from skelmo.parameters import check_filters, check_word_embedding
-from skelmo.persistence import torch_device
+from skelmo.persistence import torch_device, working_precision
 from skelmo.text.analysis import Analyzer
 from skelmo.text.documents import stream_documents
 from skelmo.text.sequences import Sequences, index_documents
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
     from skelmo.language_model import ElmoLanguageModel
 
 
-_OPTIONS = {field.name for field in fields(TrainingOptions)} - {"seed"}
+_OPTIONS = {field.name for field in fields(TrainingOptions)} - {"seed", "precision"}
 
 
 class Trained(NamedTuple):
@@ -153,6 +154,9 @@ def pretrain_on(
     seed = int(check_random_state(estimator.random_state).randint(2**31 - 1))
     options = TrainingOptions(
         **{name: getattr(estimator, name) for name in _OPTIONS},
+        precision=working_precision(
+            estimator.precision, torch.device(plan.device), owner
+        ),
         seed=seed,
     )
     if one_pass:
@@ -161,6 +165,13 @@ def pretrain_on(
             early_stopping=False,
         )  # fmt: skip
         plan = replace(plan, checkpoint=None)
+    if plan.checkpoint is not None and estimator.random_state is None:
+        warnings.warn(
+            f"checkpoint={plan.checkpoint!r} of {owner} will not be found again: with "
+            f"random_state=None every run is another one. Set random_state to an "
+            f"integer.",
+            stacklevel=stack_level(),
+        )
     streams = [_documents(estimator, X)]
     if X_val is not None:
         streams.append(_documents(estimator, X_val))

@@ -113,6 +113,9 @@ default=((1, 32), (2, 32), (3, 64), (4, 128), (5, 128), (6, 128))
         Steps (int) or minutes (float) between checkpoints.
     device : str, default="auto"
         A torch device; "auto" is "cuda" where there is one, else "cpu".
+    precision : {"auto", "float32", "bfloat16"}, default="auto"
+        Of the matrix products in training, while weights, cells and sums stay float32;
+        "auto" is "bfloat16" on CUDA devices that have it, else "float32".
     random_state : int, RandomState instance or None, default=None
         Decides weights, held-out documents, order and dropout.
     verbose : int, default=0
@@ -210,6 +213,7 @@ default=((1, 32), (2, 32), (3, 64), (4, 128), (5, 128), (6, 128))
         checkpoint: str | os.PathLike[str] | None = None,
         checkpoint_every: int | float = 500,
         device: str = "auto",
+        precision: str = "auto",
         random_state: int | np.random.RandomState | None = None,
         verbose: int = 0,
     ) -> None:
@@ -237,7 +241,8 @@ default=((1, 32), (2, 32), (3, 64), (4, 128), (5, 128), (6, 128))
         self.n_iter_no_change, self.tol = n_iter_no_change, tol
         self.init, self.warm_start = init, warm_start
         self.checkpoint, self.checkpoint_every = checkpoint, checkpoint_every
-        self.device, self.random_state, self.verbose = device, random_state, verbose
+        self.device, self.precision = device, precision
+        self.random_state, self.verbose = random_state, verbose
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: Any, y: Any = None, X_val: Any = None) -> ElmoLanguageModel:

@@ -62,6 +62,7 @@ LANGUAGE_MODEL: dict[str, list[Any]] = {
         Interval(RealNotInt, 0, None, closed="neither"),
     ],
     "device": [str],
+    "precision": [StrOptions({"auto", "float32", "bfloat16"})],
     "random_state": ["random_state"],
     "verbose": ["verbose"],
 }

@@ -4,6 +4,7 @@ import json
 import logging
 import os
 import random
+import re
 import subprocess
 import sys
 import time
@@ -378,3 +379,14 @@ def test_the_plan_is_not_changed_by_a_run(tmp_path):
     before = repr(PLAN)
     run(changes=changes, max_epochs=1)
     assert repr(PLAN) == before
+
+
+def test_checkpoints_that_cannot_be_found_again_are_warned_of(tiny, texts, tmp_path):
+    tiny = {**tiny, "random_state": None, "checkpoint": str(tmp_path)}
+    message = (
+        f"checkpoint={str(tmp_path)!r} of ElmoLanguageModel will not be found again: "
+        f"with random_state=None every run is another one. Set random_state to an "
+        f"integer."
+    )
+    with pytest.warns(UserWarning, match=f"^{re.escape(message)}$"):
+        ElmoLanguageModel(**tiny).fit(texts)

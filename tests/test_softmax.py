@@ -112,3 +112,22 @@ def test_sampled_softmax_with_all_words_is_a_corrected_full_softmax(problem):
     loss, hidden, targets = problem
     everything = Candidates(np.arange(V), 10**6)  # every word is sure to be drawn
     torch.testing.assert_close(loss(hidden, targets, everything), loss(hidden, targets))
+
+
+@pytest.mark.parametrize("sampled", [False, True], ids=["full", "sampled"])
+def test_bfloat16_products_stay_near_float32(problem, sampled):
+    loss, hidden, targets = problem
+    loss, hidden = loss.float(), hidden.detach().float().requires_grad_()
+    drawn = draw_candidates(20, V, np.random.default_rng(0)) if sampled else None
+    leaves = [hidden, loss.weight, loss.bias]
+    exact = loss(hidden, targets, drawn)
+    rough = loss(hidden, targets, drawn, torch.bfloat16)
+    assert rough.dtype == torch.float32
+    assert 0 < abs(rough.item() / exact.item() - 1) < 5e-3
+    for a, b in zip(
+        torch.autograd.grad(exact, leaves),
+        torch.autograd.grad(rough, leaves),
+        strict=True,
+    ):
+        assert b.dtype == torch.float32
+        assert torch.cosine_similarity(a.flatten(), b.flatten(), 0) > 0.999

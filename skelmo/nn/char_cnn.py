@@ -38,8 +38,9 @@ class Highway(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Map (U, F) to (U, F)."""
         # bilm-tf names the gate of the *transformed* part "carry"; names are kept.
-        gate = torch.sigmoid(self.carry(x))
-        return torch.lerp(x, torch.relu(self.transform(x)), gate)
+        # Under autocast the products are of lower precision; their sum is not.
+        gate = torch.sigmoid(self.carry(x).to(x.dtype))
+        return torch.lerp(x, torch.relu(self.transform(x).to(x.dtype)), gate)
 
 
 class CharacterCNN(nn.Module):

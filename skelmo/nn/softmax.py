@@ -51,7 +51,11 @@ class SoftmaxLoss(nn.Module):
         self.bias = nn.Parameter(torch.zeros(n_words))
 
     def forward(
-        self, hidden: Tensor, targets: Tensor, candidates: Candidates | None = None
+        self,
+        hidden: Tensor,
+        targets: Tensor,
+        candidates: Candidates | None = None,
+        dtype: torch.dtype | None = None,
     ) -> Tensor:
         """Return the negative log-likelihood, summed over rows, in nats.
 
@@ -61,6 +65,8 @@ class SoftmaxLoss(nn.Module):
         targets : torch.Tensor of shape (m,), int64
         candidates : Candidates, optional
             Words of a sampled softmax; None takes all words.
+        dtype : torch.dtype, optional
+            What matrix products are computed in; by default that of the weights.
 
         Returns
         -------
@@ -82,8 +88,8 @@ class SoftmaxLoss(nn.Module):
 
         def compute(hidden: Tensor, weight: Tensor, bias: Tensor) -> _Result:
             if candidates is None:
-                return _full(hidden, weight, bias, targets)
-            return _sampled(hidden, weight, bias, targets, candidates)
+                return _full(hidden, weight, bias, targets, dtype)
+            return _sampled(hidden, weight, bias, targets, candidates, dtype)
 
         return _LossWithGradient.apply(compute, hidden, self.weight, self.bias)
 
@@ -174,25 +180,41 @@ def _chunks(n_rows: int, n_columns: int) -> list[slice]:
     return [slice(start, start + size) for start in range(0, n_rows, size)]
 
 
-def _full(hidden: Tensor, weight: Tensor, bias: Tensor, targets: Tensor) -> _Result:
+def _product(a: Tensor, b: Tensor, dtype: torch.dtype | None) -> Tensor:
+    """Return ``a @ b``, computed in `dtype`."""
+    return a @ b if dtype is None else (a.to(dtype) @ b.to(dtype)).to(a.dtype)
+
+
+def _full(
+    hidden: Tensor,
+    weight: Tensor,
+    bias: Tensor,
+    targets: Tensor,
+    dtype: torch.dtype | None,
+) -> _Result:
     loss = hidden.new_zeros(())
     by_hidden, by_weight = torch.empty_like(hidden), torch.zeros_like(weight)
     by_bias = torch.zeros_like(bias)
     for rows in _chunks(len(hidden), len(bias)):
         h, target = hidden[rows], targets[rows, None]
-        logits = torch.addmm(bias, h, weight.t())
+        logits = _product(h, weight.t(), dtype).add_(bias)
         total = torch.logsumexp(logits, dim=1, keepdim=True)
         loss += (total - logits.gather(1, target)).sum()
         p = logits.sub_(total).exp_()
         p.scatter_add_(1, target, p.new_full(target.shape, -1.0))
-        torch.mm(p, weight, out=by_hidden[rows])
-        by_weight.addmm_(p.t(), h)
+        by_hidden[rows] = _product(p, weight, dtype)
+        by_weight += _product(p.t(), h, dtype)
         by_bias += p.sum(0)
     return _Result(loss, by_hidden, by_weight, by_bias)
 
 
 def _sampled(
-    hidden: Tensor, weight: Tensor, bias: Tensor, targets: Tensor, drawn: Candidates
+    hidden: Tensor,
+    weight: Tensor,
+    bias: Tensor,
+    targets: Tensor,
+    drawn: Candidates,
+    dtype: torch.dtype | None,
 ) -> _Result:
     words = torch.from_numpy(drawn.words).to(hidden.device)
     n_words, n_candidates = len(bias), len(words)
@@ -208,7 +230,7 @@ def _sampled(
         h, target = hidden[rows], targets[rows]
         weight_t = weight[target]
         true = (h * weight_t).sum(1) + bias[target]
-        logits = torch.addmm(bias_k, h, weight_k.t())
+        logits = _product(h, weight_k.t(), dtype).add_(bias_k)
         # A candidate that is the target itself must not count against it.
         (hit,) = torch.nonzero(column[target] >= 0, as_tuple=True)
         logits[hit, column[target][hit]] = -torch.inf
@@ -216,10 +238,12 @@ def _sampled(
         loss += (total - true).sum()
         p = logits.sub_(total[:, None]).exp_()
         p_true = (true - total).exp_().sub_(1.0)
-        by_hidden[rows] = torch.addmm(p_true[:, None] * weight_t, p, weight_k)
+        by_hidden[rows] = _product(p, weight_k, dtype).addcmul_(
+            p_true[:, None], weight_t
+        )
         by_weight.index_add_(0, target, p_true[:, None] * h)
         by_bias.index_add_(0, target, p_true)
-        by_weight_k.addmm_(p.t(), h)
+        by_weight_k += _product(p.t(), h, dtype)
         by_bias_k += p.sum(0)
     by_weight.index_add_(0, words, by_weight_k)
     by_bias.index_add_(0, words, by_bias_k)

@@ -30,6 +30,7 @@ class TrainingOptions:
     softmax: str = "sampled"
     n_samples: int = 2048
     checkpoint_every: int | float = 500
+    precision: str = "float32"  # or "bfloat16": of the matrix products
     seed: int = 0
 
 

@@ -249,16 +249,18 @@ class Trainer:
         if model.bilm.config.word_embedding_dim:
             dropped = rng.random(len(used)) < self.options.word_dropout
             word_ids = np.where(dropped, UNKNOWN, words)
-        vectors = token_vectors(model.bilm, corpus.char_ids[used], word_ids, 512)
+        low = None if self.options.precision == "float32" else torch.bfloat16
+        vectors = token_vectors(model.bilm, corpus.char_ids[used], word_ids, 512, low)
         rows = torch.from_numpy(inverse).to(device)
         output = model.bilm(
-            torch.nn.functional.embedding(rows, vectors), batch.batch_sizes
+            torch.nn.functional.embedding(rows, vectors), batch.batch_sizes, dtype=low
         )
         earlier, later = torch.from_numpy(batch.following).to(device)
         targets = torch.from_numpy(words[inverse]).to(device)
         hidden = torch.cat([output.forward[-1][earlier], output.backward[-1][later]])
         targets = torch.cat([targets[later], targets[earlier]])
-        return model.softmax(hidden, targets, self._candidates(rng)) / len(targets)
+        loss = model.softmax(hidden, targets, self._candidates(rng), low)
+        return loss / len(targets)
 
     def _candidates(self, rng: np.random.Generator) -> Candidates | None:
         n_words = len(self.model.softmax.bias)
