@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import copy
 import warnings
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
+from weakref import WeakKeyDictionary
 
+import torch
 from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from skelmo.encoding.encoder import Encoder
+from skelmo.encoding.token_cache import TokenCache
 from skelmo.language_model import ElmoLanguageModel
+from skelmo.nn.recurrence import Prepared
 from skelmo.parameters import check_layers
-from skelmo.persistence import torch_device
+from skelmo.persistence import torch_device, working_precision
+from skelmo.training.evaluation import LanguageModel
 from skelmo.validation import Documents, stack_level
 
 if TYPE_CHECKING:
@@ -57,7 +62,21 @@ def resolve_language_model(
     return ElmoLanguageModel.load(given, **chosen)
 
 
-def encoder_of(estimator: ElmoLanguageModel, max_batch_tokens: int = 8192) -> Encoder:
+class _Kept(NamedTuple):
+    """What encoders of a network share, and need not make again."""
+
+    vocabulary: list[str] | None
+    word_ids: dict[str, int] | None
+    by_dtype: dict[torch.dtype | None, tuple[list[Prepared], TokenCache]]
+
+
+# By network: it is replaced, not changed, when its estimator is fitted again.
+_kept: WeakKeyDictionary[LanguageModel, _Kept] = WeakKeyDictionary()
+
+
+def encoder_of(
+    estimator: ElmoLanguageModel, max_batch_tokens: int = 8192, precision: str = "auto"
+) -> Encoder:
     """Return what computes the layer activations of a fitted estimator.
 
     Parameters
@@ -65,16 +84,29 @@ def encoder_of(estimator: ElmoLanguageModel, max_batch_tokens: int = 8192) -> En
     estimator : ElmoLanguageModel
     max_batch_tokens : int, default=8192
         Tokens that go through the network at once.
+    precision : {"auto", "float32", "bfloat16"}, default="auto"
+        Of matrix products.
 
     Returns
     -------
     Encoder
+        It knows the token vectors that other encoders of this network, at this
+        precision, have computed; see `skelmo.clear_cache`.
     """
-    word_ids = None
-    if estimator.config_.word_embedding_dim:
-        vocabulary = estimator.vocabulary_ or []
-        word_ids = {word: row for row, word in enumerate(vocabulary)}
-    return Encoder(estimator.network_.bilm, word_ids, max_batch_tokens)
+    network, vocabulary = estimator.network_, estimator.vocabulary_
+    kept = _kept.get(network)
+    if kept is None or kept.vocabulary is not vocabulary:
+        word_ids = None
+        if estimator.config_.word_embedding_dim:
+            word_ids = {word: row for row, word in enumerate(vocabulary or [])}
+        kept = _kept[network] = _Kept(vocabulary, word_ids, {})
+    device = next(network.parameters()).device
+    low = working_precision(precision, device, "ElmoVectorizer") == "bfloat16"
+    dtype = torch.bfloat16 if low else None
+    if dtype not in kept.by_dtype:
+        kept.by_dtype[dtype] = network.bilm.prepare(dtype), TokenCache()
+    shared = kept.by_dtype[dtype]
+    return Encoder(network.bilm, kept.word_ids, max_batch_tokens, dtype, *shared)
 
 
 def _frozen(given: FrozenEstimator, vectorizer: ElmoVectorizer) -> ElmoLanguageModel:

@@ -26,7 +26,7 @@ from skelmo.parameters import check_layers, check_pooling, text_tags
 from skelmo.resolving import encoder_of, resolve_language_model
 from skelmo.text.analysis import Analyzer
 from skelmo.text.sequences import Sequences, index_documents
-from skelmo.text.truncation import Truncation, count_truncation
+from skelmo.text.truncation import Truncation, count_truncation, with_repeats
 from skelmo.validation import (
     Documents,
     check_column_name,
@@ -74,6 +74,9 @@ default=None
         feature.
     device : str or None, default=None
         A torch device or "auto"; None takes the language model's.
+    precision : {"auto", "float32", "bfloat16"}, default="auto"
+        Of matrix products; cells and sums stay float32. "auto" is "bfloat16" on CUDA
+        devices that have it, else "float32".
     random_state : int, RandomState instance or None, default=None
         For a language model trained inside `fit` that has none of its own.
     verbose : int, default=0
@@ -124,6 +127,7 @@ default=None
         "missing": [StrOptions({"error", "empty", "nan"})],
         "max_batch_tokens": [Interval(Integral, 1, None, closed="left")],
         "device": [str, None],
+        "precision": [StrOptions({"auto", "float32", "bfloat16"})],
         "random_state": ["random_state"],
         "verbose": ["verbose"],
     }
@@ -144,6 +148,7 @@ default=None
         missing: str = "error",
         max_batch_tokens: int = 8192,
         device: str | None = None,
+        precision: str = "auto",
         random_state: int | np.random.RandomState | None = None,
         verbose: int = 0,
     ) -> None:
@@ -156,6 +161,7 @@ default=None
         self.missing = missing
         self.max_batch_tokens = max_batch_tokens
         self.device = device
+        self.precision = precision
         self.random_state = random_state
         self.verbose = verbose
 
@@ -365,7 +371,7 @@ default=None
         return activations[..., self._layers, :].reshape(*rows, n_features)
 
     def _encoder(self) -> Encoder:
-        return encoder_of(self.language_model_, self.max_batch_tokens)
+        return encoder_of(self.language_model_, self.max_batch_tokens, self.precision)
 
     def _analyzer(self) -> Analyzer:
         own = analyzer_of(self.language_model_)
@@ -378,14 +384,8 @@ default=None
 
     def _truncation(self, sequences: Sequences, place: list[int | None]) -> Truncation:
         """Count what is cut in all documents, not in the distinct ones alone."""
-        starts = sequences.offsets[sequences.document_offsets]
-        spans = [slice(*starts[[k, k + 1]]) for k in place if k is not None]
-        ids = [sequences.token_ids[:0], *(sequences.token_ids[span] for span in spans)]
-        ends = np.cumsum([len(part) for part in ids])
-        every = Sequences(
-            sequences.tokens, np.concatenate(ids), ends, np.arange(len(ends))
-        )
-        return count_truncation(every, self.language_model_.config_.max_characters)
+        limit = self.language_model_.config_.max_characters
+        return count_truncation(with_repeats(sequences, place), limit)
 
     def _warn_of_truncation(self, cut: Truncation) -> None:
         room = self.language_model_.config_.max_characters - 2

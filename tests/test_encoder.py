@@ -1,6 +1,7 @@
 """Invariances of the encoder; its numbers are tested in test_oracle, test_pooling."""
 
 import functools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -151,3 +152,50 @@ def test_unknown_words_get_the_unknown_row():
     expected = elmo_layers(sentence, options, arrays, word_vectors=vectors)[0]
     expected = expected[:, 1:-1].transpose(1, 0, 2)
     np.testing.assert_allclose(got, expected, rtol=0, atol=TOLERANCE)
+
+
+def cosines(a, b):
+    a, b = a.reshape(len(a), -1), b.reshape(len(b), -1)
+    return (a * b).sum(1) / np.linalg.norm(a, axis=1) / np.linalg.norm(b, axis=1)
+
+
+def test_bfloat16_stays_near_float32():
+    exact, rough = encoder(), replace(encoder(), dtype=torch.bfloat16)
+    sequences = index_documents(random_documents(8))
+    poolings = ["mean", "max"]
+    a, b = exact.pool(sequences, poolings), rough.pool(sequences, poolings)
+    assert b.dtype == np.float32
+    assert (a != b).mean() > 0.5
+    filled = np.abs(a).reshape(len(a), -1).max(1) > 0
+    assert cosines(a[filled], b[filled]).min() > 0.9999
+    for document, features in rough.tokens(sequences):
+        expected = dict(exact.tokens(sequences))[document]
+        np.testing.assert_allclose(features, expected, rtol=0, atol=0.05)
+
+
+@pytest.mark.parametrize("way", ["pool", "tokens"])
+def test_where_memory_does_not_suffice_batches_are_halved(way, monkeypatch, caplog):
+    sequences = index_documents(random_documents(9))
+    run, most = encoder_module.run_batch, 12
+
+    def in_little_memory(bilm, batch, *arguments):
+        if len(batch.positions) > most and len(batch.sequences) > 1:
+            raise torch.OutOfMemoryError("out of memory")
+        return run(bilm, batch, *arguments)
+
+    def result(encoder):
+        if way == "pool":
+            return encoder.pool(sequences, ["mean"])
+        return np.concatenate([a for _, a in sorted(encoder.tokens(sequences))])
+
+    expected = result(encoder())
+    monkeypatch.setattr(encoder_module, "run_batch", in_little_memory)
+    np.testing.assert_allclose(result(encoder()), expected, rtol=0, atol=1e-6)
+    assert "memory does not suffice: going on with max_batch_tokens=" in caplog.text
+
+    def in_no_memory(*_):
+        raise torch.OutOfMemoryError("out of memory")
+
+    monkeypatch.setattr(encoder_module, "run_batch", in_no_memory)
+    with pytest.raises(torch.OutOfMemoryError, match="^out of memory$"):
+        result(encoder())

@@ -1,3 +1,4 @@
+import functools
 import pickle
 import re
 import sys
@@ -188,7 +189,10 @@ def test_a_copy_on_disk_gives_the_same_features(make, texts, tmp_path, copier):
     else:
         joblib.dump(vectorizer, tmp_path / "vectorizer.joblib", compress=3)
         other = joblib.load(tmp_path / "vectorizer.joblib")
-    assert_array_equal(other.transform(texts), vectorizer.transform(texts))
+    # What the original has computed before stood in other company.
+    assert_allclose(
+        other.transform(texts), vectorizer.transform(texts), rtol=0, atol=1e-6
+    )
     names = vectorizer.get_feature_names_out()
     assert_array_equal(other.get_feature_names_out(), names)
     assert other.truncation_ == vectorizer.truncation_
@@ -210,11 +214,12 @@ def test_tokenizer_and_splitter_replace_those_of_the_model(make, texts):
     vectorizer = make(tokenizer=lower_words, sentence_splitter=split)
     sentences = [[lower_words(part) for part in split(text)] for text in X]
     assert vectorizer.tokenize(X) == [sum(parts, []) for parts in sentences]
-    expected = make(input="tokens").transform(sentences)
-    assert_array_equal(vectorizer.transform(X), expected)
+    # Token vectors that an earlier call has left were computed in other company.
+    near = functools.partial(assert_allclose, rtol=0, atol=1e-6)
+    near(vectorizer.transform(X), make(input="tokens").transform(sentences))
     lines = make(sentence_splitter="lines").transform(X[:1])
     by_lines = [[tokenize(line) for line in X[0].splitlines()]]
-    assert_array_equal(lines, make(input="tokens").transform(by_lines))
+    near(lines, make(input="tokens").transform(by_lines))
 
 
 def test_a_tokenizer_comes_before_that_of_the_model(tiny, texts):

@@ -7,8 +7,11 @@ batches, and a sequence longer than the budget in stretches with its state.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -18,10 +21,16 @@ from torch import Tensor
 from skelmo.activations import Stretch, run_batch, token_vectors
 from skelmo.batching import PackedBatch, cut_by_budget, pack, sort_by_length
 from skelmo.encoding.pooling import DocumentPool, HalfPool
+from skelmo.encoding.token_cache import TokenCache
 from skelmo.nn.bilm import BiLM
+from skelmo.nn.recurrence import Prepared
 from skelmo.text.characters import encode_tokens
 from skelmo.text.sequences import Sequences
 from skelmo.text.vocabulary import UNKNOWN
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 # Documents of a block hold this many token budgets: enough sequences of similar length
 # to fill batches, few enough that their activations are no burden.
@@ -39,12 +48,22 @@ class Encoder:
     word_ids : dict of str to int, optional
         Rows of the word-level embedding, when there is one. Unknown words get 2.
     max_batch_tokens : int, default=8192
-        Rows, sentence markers included, that go through the network at once.
+        Rows, sentence markers included, that go through the network at once. Where
+        memory does not suffice for them, half as many, and so on.
+    dtype : torch.dtype, optional
+        What matrix products are computed in; by default that of the weights.
+    prepared : sequence of Prepared, optional
+        ``bilm.prepare(dtype)``, to spare its work.
+    cache : TokenCache, optional
+        Token vectors of earlier calls.
     """
 
     bilm: BiLM
     word_ids: dict[str, int] | None = None
     max_batch_tokens: int = 8192
+    dtype: torch.dtype | None = None
+    prepared: Sequence[Prepared] | None = None
+    cache: TokenCache | None = None
 
     def pool(
         self,
@@ -70,7 +89,10 @@ class Encoder:
         shape = (sequences.n_documents, len(pooling), config.n_layers)
         pooled = np.zeros((*shape, config.n_features), dtype=np.float32)
         for block in self._blocks(sequences):
-            pooled[block] = self._pool_block(sequences, block, pooling)
+            work = partial(
+                Encoder._pool_block, sequences=sequences, block=block, pooling=pooling
+            )
+            pooled[block] = self._within_memory(work)
             if progress is not None:
                 progress(len(block))
         return pooled
@@ -88,7 +110,6 @@ class Encoder:
         activations : ndarray of shape (n_tokens, L + 1, 2P), float32
             Without sentence markers. Documents come in no particular order.
         """
-        config = self.bilm.config
         starts = sequences.offsets[sequences.document_offsets]
         is_token = np.ones(len(sequences.token_ids), dtype=bool)
         is_token[sequences.offsets[:-1]] = False
@@ -100,23 +121,55 @@ class Encoder:
             spans = [span[is_token[span]] for span in spans]
             positions = np.concatenate(spans)
             place[positions] = np.arange(len(positions))
-            shape = (len(positions) + 1, config.n_layers, 2, config.proj_size)
-            activations = np.zeros(shape, dtype=np.float32)
-            for batch, stretch in self._stretches(sequences, block):
-                first_row = np.concatenate([[0], np.cumsum(batch.batch_sizes)])
-                halves = (
-                    (stretch.forward, stretch.forward_steps),
-                    (stretch.backward, stretch.backward_steps),
-                )
-                for half, (values, steps) in enumerate(halves):
-                    rows = slice(first_row[min(steps)], first_row[max(steps) + 1])
-                    target = place[batch.positions[rows]]
-                    stacked = torch.stack(values, dim=1)  # (n, L + 1, P)
-                    activations[target, :, half] = stacked.cpu()
-            flat = activations.reshape(*shape[:2], -1)
+            work = partial(
+                Encoder._fill_block, sequences=sequences, block=block, place=place,
+                n_tokens=len(positions),
+            )  # fmt: skip
+            flat = self._within_memory(work)
             stops = np.cumsum([len(span) for span in spans])
             for document, stop, span in zip(block, stops, spans, strict=True):
                 yield int(document), flat[stop - len(span) : stop]
+
+    def _fill_block(
+        self,
+        sequences: Sequences,
+        block: NDArray[np.int64],
+        place: NDArray[np.int64],
+        n_tokens: int,
+    ) -> NDArray[np.float32]:
+        """Return the activations of a block's tokens, where `place` puts them."""
+        config = self.bilm.config
+        shape = (n_tokens + 1, config.n_layers, 2, config.proj_size)
+        activations = np.zeros(shape, dtype=np.float32)
+        for batch, stretch in self._stretches(sequences, block):
+            first_row = np.concatenate([[0], np.cumsum(batch.batch_sizes)])
+            halves = (
+                (stretch.forward, stretch.forward_steps),
+                (stretch.backward, stretch.backward_steps),
+            )
+            for half, (values, steps) in enumerate(halves):
+                rows = slice(first_row[min(steps)], first_row[max(steps) + 1])
+                target = place[batch.positions[rows]]
+                stacked = torch.stack(values, dim=1)  # (n, L + 1, P)
+                activations[target, :, half] = stacked.cpu()
+        return activations.reshape(*shape[:2], -1)
+
+    def _within_memory(self, work: Callable[[Encoder], T]) -> T:
+        """Call `work` with this encoder, or one of smaller batches if need be."""
+        encoder = self
+        while True:
+            try:
+                return work(encoder)
+            except torch.OutOfMemoryError:
+                if encoder.max_batch_tokens < 2:
+                    raise
+            # Outside of the handler, whose error still holds what was computed.
+            torch.cuda.empty_cache()
+            encoder = replace(encoder, max_batch_tokens=encoder.max_batch_tokens // 2)
+            logger.warning(
+                "memory does not suffice: going on with max_batch_tokens=%d",
+                encoder.max_batch_tokens,
+            )
 
     def _pool_block(
         self, sequences: Sequences, block: NDArray[np.int64], pooling: Sequence[str]
@@ -178,18 +231,19 @@ class Encoder:
             spans = [slice(*sequences.offsets[[s, s + 1]]) for s in order]
             used = np.unique(np.concatenate([sequences.token_ids[s] for s in spans]))
             vectors = self.token_vectors([sequences.tokens[u] for u in used])
+            prepared = self.prepared or self.bilm.prepare(self.dtype)
             for cut in cut_by_budget(lengths, self.max_batch_tokens):
                 members = order[cut]
                 batch = pack(members, sequences.offsets[members], lengths[cut])
                 ids = np.searchsorted(used, sequences.token_ids[batch.positions])
                 packed = torch.from_numpy(ids).to(vectors.device)
                 for stretch in run_batch(
-                    self.bilm, batch, vectors, packed, self.max_batch_tokens
+                    self.bilm, batch, vectors, packed, self.max_batch_tokens, prepared
                 ):
                     yield batch, stretch
 
     def token_vectors(self, tokens: Sequence[str]) -> Tensor:
-        """Encode unique tokens.
+        """Encode unique tokens, as far as the cache does not know them.
 
         Parameters
         ----------
@@ -199,12 +253,17 @@ class Encoder:
         -------
         vectors : torch.Tensor of shape (U, P)
         """
+        if self.cache is None:
+            return self._compute(tokens)
+        return self.cache.look_up(tokens, self._compute)
+
+    def _compute(self, tokens: Sequence[str]) -> Tensor:
         char_ids = encode_tokens(tokens, self.bilm.config.max_characters)
         word_ids = None
         if self.word_ids is not None:
             known = [self.word_ids.get(token, UNKNOWN) for token in tokens]
             word_ids = np.array(known, dtype=np.int64)
-        return token_vectors(self.bilm, char_ids, word_ids)
+        return token_vectors(self.bilm, char_ids, word_ids, dtype=self.dtype)
 
 
 def _pool_half(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -47,3 +48,26 @@ def count_truncation(sequences: Sequences, max_characters: int) -> Truncation:
         n_tokens += len(cut)
         has_long[np.searchsorted(starts, cut, side="right") - 1] = True
     return Truncation(n_tokens, int(has_long.sum()))
+
+
+def with_repeats(sequences: Sequences, place: Sequence[int | None]) -> Sequences:
+    """Return documents as often as they occur.
+
+    Parameters
+    ----------
+    sequences : Sequences
+        Distinct documents.
+    place : sequence of int or None
+        Which of them each document is; None for a missing one, which is left out.
+
+    Returns
+    -------
+    Sequences
+        Each document as one sequence.
+    """
+    starts = sequences.document_starts
+    spans = [slice(*starts[[k, k + 1]]) for k in place if k is not None]
+    ids = [sequences.token_ids[:0], *(sequences.token_ids[span] for span in spans)]
+    ends = np.cumsum([len(part) for part in ids])
+    every = np.concatenate(ids)
+    return Sequences(sequences.tokens, every, ends, np.arange(len(ends)))
