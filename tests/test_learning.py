@@ -81,6 +81,43 @@ def test_perplexity_beats_the_unigrams_on_held_out_text(learned, docstrings):
     assert perplexities == sorted(perplexities, reverse=True)
 
 
+AGREEMENT = {"dog": "barked", "cat": "purred", "crow": "cawed", "cow": "mooed"}
+
+
+def agreeing_sentences(n, seed):
+    """Return sentences whose verb is decided by a noun four words before it."""
+    rng = random.Random(seed)
+    ways = ("that we saw", "which they heard", "that you liked", "which I fed")
+    nouns = rng.choices(sorted(AGREEMENT), k=n)
+    return [f"the {x} {rng.choice(ways)} often {AGREEMENT[x]}" for x in nouns]
+
+
+def bigram_perplexity(train, held_out):
+    """Return the perplexity of relative frequencies of pairs; all must be known."""
+    pairs, firsts = Counter(), Counter()
+    for text in train:
+        words = ["<S>", *text.split(), "</S>"]
+        pairs.update(zip(words, words[1:], strict=False))
+        firsts.update(words[:-1])
+    losses = []
+    for text in held_out:
+        words = ["<S>", *text.split(), "</S>"]
+        for pair in zip(words, words[1:], strict=False):
+            losses.append(-math.log(pairs[pair] / firsts[pair[0]]))
+    return math.exp(np.mean(losses))
+
+
+def test_one_epoch_beats_bigrams_on_held_out_text():
+    train, held_out = agreeing_sentences(3000, 0), agreeing_sentences(200, 1)
+    model = ElmoLanguageModel(
+        **SMALL, max_epochs=1, learning_rate_init=0.01, batch_tokens=64, dropout=0.0
+    ).fit(train)
+    got = model.perplexity(held_out)
+    backwards = [" ".join(reversed(text.split())) for text in (*train, *held_out)]
+    assert got.forward < bigram_perplexity(train, held_out) - 0.1
+    assert got.backward < bigram_perplexity(backwards[:3000], backwards[3000:]) - 0.1
+
+
 def test_sentences_score_above_their_words_in_another_order():
     documents = [" ".join(sentence) for d in documents_of(300) for sentence in d]
     model = ElmoLanguageModel(
