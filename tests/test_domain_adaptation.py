@@ -1,0 +1,61 @@
+"""Tests of examples/domain_adaptation.py, run as a process as its reader runs it."""
+
+import gzip
+import os
+import random
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+SCRIPT = Path(__file__).parents[1] / "examples" / "domain_adaptation.py"
+GENERAL = ["the", "report", "says", "that", "banks", "and", "bakers", "want", "laws"]
+DOMAIN = ["the", "report", "says", "that", "films", "and", "actors", "want", "praise"]
+
+
+def run(directory, *arguments):
+    """Run the script in `directory`, on one thread: other tests may share the CPU."""
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONUTF8": "1"}
+    return subprocess.run(
+        [sys.executable, "-W", "ignore", SCRIPT, *map(str, arguments)],
+        cwd=directory,
+        env=environment,
+        capture_output=True,
+        encoding="utf-8",
+        timeout=300,
+        check=False,
+    )
+
+
+def test_going_on_with_a_domain_lowers_its_perplexity(tmp_path):
+    rng = random.Random(0)
+    for name, words, start in (("general", GENERAL, ""), ("domain", DOMAIN, "1\t")):
+        turns = rng.choices(range(len(words)), k=900)
+        lines = [start + " ".join(words[k:] + words[:k]) for k in turns]
+        with gzip.open(tmp_path / f"{name}.gz", "wt", encoding="utf-8") as file:
+            file.write("\n".join([*lines, ""]))
+    arguments = ("general.gz", "domain.gz", "--field", 2, "--out", "curve.png")
+    process = run(tmp_path, *arguments)
+    assert process.returncode == 0, process.stderr
+    assert "700 general texts, 700 domain texts\n" in process.stdout
+    rows = re.findall(r"^(\d+) +([\d.]+) +([\d.]+)$", process.stdout, re.MULTILINE)
+    assert [int(row[0]) for row in rows][::6] == [0, 700]
+    assert float(rows[-1][1]) < 0.5 * float(rows[0][1])
+    nothing, general = (
+        float(re.search(rf"^from {name} +([\d.]+)$", process.stdout, re.MULTILINE)[1])
+        for name in ("nothing", "the general model")
+    )
+    assert general < 0.9 * nothing
+    assert (tmp_path / "curve.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_too_few_texts_end_in_one_line(tmp_path):
+    (tmp_path / "few.txt").write_text("a text\n" * 9, encoding="utf-8")
+    process = run(tmp_path, "few.txt", "few.txt")
+    assert process.returncode == 2
+    assert process.stderr == (
+        "domain_adaptation: 9 general texts are too few to hold some out\n"
+    )
+    process = run(tmp_path, "few.txt")
+    assert process.returncode == 2
+    assert "give two files, of general and of domain texts, or none" in process.stderr
