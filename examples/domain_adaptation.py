@@ -43,8 +43,8 @@ def load(args):
         docstrings = load_docstrings()
         names = np.array(docstrings.target_names)[docstrings.target]
         texts = np.array(docstrings.data, dtype=object)
-        general = texts[names != "sklearn"].tolist()
-        domain = texts[names == "sklearn"].tolist()
+        general = texts[names != "scikit-learn"].tolist()
+        domain = texts[names == "scikit-learn"].tolist()
     for texts, name in ((general, "general"), (domain, "domain")):
         np.random.default_rng(args.seed).shuffle(texts)
         if len(texts) < 3 * N_HELD_OUT:
@@ -83,11 +83,11 @@ def draw(curve, path):
     axes.set(
         xlabel="domain texts read after the general ones",
         ylabel="perplexity of held-out texts",
-        title="The domain is learnt, the general text a little forgotten",
-        yscale="log",
+        title="What is learnt of the domain, and forgotten of the rest",
     )
+    axes.set_ylim(bottom=0)
     axes.legend(title="held-out texts")
-    axes.grid(alpha=0.3, which="both")
+    axes.grid(alpha=0.3)
     figure.savefig(path, dpi=150)
     print(f"figure: {path}")
 

@@ -1,12 +1,18 @@
 """Tests of examples/domain_adaptation.py, run as a process as its reader runs it."""
 
+import argparse
 import gzip
+import importlib.util
 import os
 import random
 import re
 import subprocess
 import sys
 from pathlib import Path
+
+import numpy as np
+
+from skelmo.datasets import load_docstrings
 
 SCRIPT = Path(__file__).parents[1] / "examples" / "domain_adaptation.py"
 GENERAL = ["the", "report", "says", "that", "banks", "and", "bakers", "want", "laws"]
@@ -47,6 +53,19 @@ def test_going_on_with_a_domain_lowers_its_perplexity(tmp_path):
     )
     assert general < 0.9 * nothing
     assert (tmp_path / "curve.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_without_files_one_library_is_the_domain():
+    specification = importlib.util.spec_from_file_location("domain", SCRIPT)
+    module = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(module)
+    options = argparse.Namespace(general=None, seed=0, n_general=10**6, n_domain=10**6)
+    general, domain = module.load(options)
+    X, y = load_docstrings(return_X_y=True)
+    assert sorted([*general, *domain]) == sorted(X)
+    names = np.array(load_docstrings().target_names)[y]
+    expected = [x for x, name in zip(X, names, strict=True) if name == "scikit-learn"]
+    assert sorted(domain) == sorted(expected)
 
 
 def test_too_few_texts_end_in_one_line(tmp_path):
