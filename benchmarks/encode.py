@@ -17,7 +17,7 @@ says; without it skelmo runs alone. Columns:
   2048 at that precision. Needed is the token encoder once per distinct token, without
   the windows that lie in the padding, and the LSTM once per token and sentence marker;
 - again: the rate of a second call on the same texts over that of the first;
-- peak MiB: largest resident memory over that of the loaded model;
+- peak MiB: largest resident memory over that of the loaded model, of the peers all;
 - one: milliseconds for one sentence of 21 tokens with a warm model, median and 95th
   percentile of 200.
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from skelmo.nn import recurrence_gradient
+from skelmo.nn import recurrence, recurrence_gradient
 from skelmo.nn.bilm import BiLM, BiLMConfig
 from skelmo.nn.lstm import ProjectedLSTM, lstm_layer, whole_sequence_layer
 from skelmo.nn.packed_rows import reversed_rows
@@ -87,9 +87,12 @@ CLIPS = [
 @pytest.mark.parametrize("projection", [True, False], ids=["projection", "none"])
 @pytest.mark.parametrize("clip", CLIPS)
 @pytest.mark.parametrize("rows_at_once", [1024, 5], ids=["one-segment", "segments"])
+@pytest.mark.parametrize("few", [0, 8], ids=["step-by-step", "inputs-ahead"])
 def test_layer_equals_naive_layer_with_gradients(
-    clip, projection, carried, rows_at_once, monkeypatch
+    clip, projection, carried, rows_at_once, few, monkeypatch
 ):
+    monkeypatch.setattr(recurrence, "FEW_ROWS", few)
+    monkeypatch.setattr(recurrence, "ROWS_AHEAD", rows_at_once)
     monkeypatch.setattr(recurrence_gradient, "ROWS_AT_ONCE", rows_at_once)
     x, *weights = layer_inputs(0, 4 if not projection else 3, 4, projection)
     state = None

@@ -13,7 +13,7 @@ of 2 go into the weights, and the cell is kept doubled: see `prepare`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import repeat
 from typing import NamedTuple
 
@@ -21,6 +21,11 @@ import torch
 from torch import Tensor
 
 from skelmo.nn.packed_rows import last_rows
+
+# So few rows a step, and reading the weights takes longer than the arithmetic: input
+# products of many steps are then computed at once, of so many rows.
+FEW_ROWS = 8
+ROWS_AHEAD = 512
 
 
 class Weights(NamedTuple):
@@ -148,18 +153,16 @@ def scan(
     if keep:
         kept = zip(*(part.split(batch_sizes, 1) for part in tape), strict=True)
     room = _Room(x, first, weights, wide)
-    for n, x_now, out_now, keeps in zip(
+    for n, given, out_now, keeps in zip(
         batch_sizes,
-        x.split(batch_sizes, 1),
+        _inputs(x, batch_sizes, weights),
         out.split(batch_sizes, 1),
         kept,
         strict=True,
     ):
         # Products are fastest into memory without gaps.
         pre, active, m, narrow_m, h_new = room.of(n)
-        torch.baddbmm(weights.bias, x_now, weights.weight_ih, out=pre)
-        if h is not None:
-            pre.baddbmm_(h[:, :n], weights.weight_hh)
+        _products(given, None if h is None else h[:, :n], weights, pre)
         if pre.dtype != wide:
             active.copy_(pre)
         gates, c_new = keeps or (active, c[:, :n])
@@ -177,6 +180,38 @@ def scan(
     last = torch.from_numpy(last_rows(batch_sizes)).to(x.device)
     cell = tape.cells[:, last] if keep else c
     return out, State(out[:, last], cell * 0.5), tape if keep else None
+
+
+def _inputs(
+    x: Tensor, batch_sizes: Sequence[int], weights: Prepared
+) -> Iterator[tuple[Tensor, bool]]:
+    """Yield the input of each step, and whether it is multiplied already."""
+    if batch_sizes[0] > FEW_ROWS:
+        for x_now in x.split(batch_sizes, 1):
+            yield x_now, False
+        return
+    n_steps = max(1, ROWS_AHEAD // batch_sizes[0])
+    start = 0
+    for k in range(0, len(batch_sizes), n_steps):
+        sizes = batch_sizes[k : k + n_steps]
+        stop = start + sum(sizes)
+        ahead = torch.baddbmm(weights.bias, x[:, start:stop], weights.weight_ih)
+        for products in ahead.split(sizes, 1):
+            yield products, True
+        start = stop
+
+
+def _products(
+    given: tuple[Tensor, bool], h: Tensor | None, weights: Prepared, out: Tensor
+) -> None:
+    """Compute the gates of a step before their activation."""
+    x, multiplied = given
+    if multiplied:
+        out.copy_(x)
+    else:
+        torch.baddbmm(weights.bias, x, weights.weight_ih, out=out)
+    if h is not None:
+        out.baddbmm_(h, weights.weight_hh)
 
 
 def _project(
