@@ -1,7 +1,7 @@
 """Sequences to packed batches by token budget, for training and encoding alike.
 
 A batch holds its sequences longest first and lies time-major without padding: see
-`skelmo.nn.recurrence`.
+`skelmo.nn.packed_rows`.
 """
 
 from __future__ import annotations

@@ -36,10 +36,7 @@ def reversed_rows(batch_sizes: Sequence[int]) -> NDArray[np.int64]:
 
 def last_rows(batch_sizes: Sequence[int]) -> NDArray[np.int64]:
     """Return the last row of each sequence, shape (B,)."""
-    sizes = np.asarray(batch_sizes, dtype=np.int64)
-    sequence = np.arange(sizes[0])
-    length = np.searchsorted(-sizes, -sequence, side="left")
-    return (np.cumsum(sizes) - sizes)[length - 1] + sequence
+    return reversed_rows(batch_sizes)[: batch_sizes[0]]
 
 
 def previous_rows(batch_sizes: Sequence[int]) -> NDArray[np.int64]:

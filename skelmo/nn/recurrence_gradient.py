@@ -6,7 +6,7 @@ in, and the products for input and weights, are computed for a whole segment at 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import repeat
 from typing import NamedTuple
 
@@ -88,11 +88,11 @@ def scan_gradient(
             grad.split(sizes, 1),
             local.slopes.split(sizes, 1),
             local.cell_by_m.split(sizes, 1),
-            repeat(None) if local.passes is None else local.passes.split(sizes, 1),
-            repeat(None) if passes is None else passes.split(sizes, 1),
+            _split(local.passes, sizes),
+            _split(passes, sizes),
             tape.gates[:, rows, hidden_size : 2 * hidden_size].split(sizes, 1),
             grad_gates.split(sizes, 1),
-            strict=False,
+            strict=True,
         )
         for n, dh, slope, cell_by_m, passes_c, passes_h, f, dg in reversed(list(steps)):
             if grad_hidden is not None:
@@ -166,6 +166,11 @@ def _passes(values: Tensor, bound: float | None, dtype: torch.dtype) -> Tensor |
         return None
     inside = values.abs() < bound
     return None if inside.all() else inside.to(dtype)
+
+
+def _split(values: Tensor | None, sizes: list[int]) -> Iterable[Tensor | None]:
+    """Cut rows by time steps; None is None at each."""
+    return repeat(None, len(sizes)) if values is None else values.split(sizes, 1)
 
 
 def _before(values: Tensor, previous: Tensor, initial: Tensor | None) -> Tensor:
