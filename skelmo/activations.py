@@ -82,7 +82,7 @@ def run_batch(
     vectors: Tensor,
     ids: Tensor,
     max_steps: int,
-    prepared: Sequence[Prepared] | None = None,
+    prepared: Sequence[Prepared],
 ) -> Iterator[Stretch]:
     """Run a packed batch, or one long sequence from both its ends in stretches.
 
@@ -96,8 +96,8 @@ def run_batch(
         Row of `vectors` for each packed row.
     max_steps : int
         Time steps of a stretch, for a batch of a single sequence.
-    prepared : sequence of Prepared, optional
-        What `bilm.prepare` returned, to spare its work.
+    prepared : sequence of Prepared
+        What `bilm.prepare` returned.
 
     Yields
     ------
@@ -105,7 +105,7 @@ def run_batch(
         One for an ordinary batch.
     """
     n_steps = len(batch.batch_sizes)
-    run = partial(bilm, prepared=prepared or bilm.prepare())
+    run = partial(bilm, prepared=prepared)
     if len(batch.sequences) > 1 or n_steps <= max_steps:
         output = run(vectors[ids], batch.batch_sizes)
         steps = range(n_steps)

@@ -12,7 +12,6 @@ from skelmo.training.corpus import (
     choose_vocabulary,
     count_tokens,
     make_corpus,
-    ranges,
     sequences_of,
     split_documents,
 )
@@ -123,13 +122,6 @@ def test_sequences_of_documents_are_those_they_own(chosen):
         s for d in chosen for s, owner in enumerate([0, 0, 2, 3, 3, 3]) if owner == d
     ]
     assert got.tolist() == expected
-    assert got.dtype == np.int64
-
-
-def test_ranges_are_put_together():
-    starts, lengths = np.array([5, 2, 9, 0]), np.array([2, 0, 1, 3])
-    got = ranges(starts, lengths)
-    assert got.tolist() == [5, 6, 9, 0, 1, 2]
     assert got.dtype == np.int64
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from skelmo.text import sequences as module
-from skelmo.text.sequences import index_documents
+from skelmo.text.sequences import index_documents, ranges
 
 DOCUMENTS = [
     [["the", "cat"], ["sat"]],
@@ -243,3 +243,10 @@ def test_a_stream_takes_a_fraction_of_the_memory_of_its_documents(
     assert size > 13e6
     # Two offsets a document, of 8 bytes and room to grow, are most of it.
     assert peak < 2.5e6
+
+
+def test_ranges_are_put_together():
+    starts, lengths = np.array([5, 2, 9, 0]), np.array([2, 0, 1, 3])
+    got = ranges(starts, lengths)
+    assert got.tolist() == [5, 6, 9, 0, 1, 2]
+    assert got.dtype == np.int64

@@ -25,7 +25,7 @@ from skelmo.encoding.token_cache import TokenCache
 from skelmo.nn.bilm import BiLM
 from skelmo.nn.recurrence import Prepared
 from skelmo.text.characters import encode_tokens
-from skelmo.text.sequences import Sequences
+from skelmo.text.sequences import Sequences, ranges
 from skelmo.text.vocabulary import UNKNOWN
 
 logger = logging.getLogger(__name__)
@@ -110,7 +110,7 @@ class Encoder:
         activations : ndarray of shape (n_tokens, L + 1, 2P), float32
             Without sentence markers. Documents come in no particular order.
         """
-        starts = sequences.offsets[sequences.document_offsets]
+        starts = sequences.document_starts
         is_token = np.ones(len(sequences.token_ids), dtype=bool)
         is_token[sequences.offsets[:-1]] = False
         is_token[sequences.offsets[1:] - 1] = False
@@ -201,14 +201,13 @@ class Encoder:
                     [torch.from_numpy(edge) for edge in edges],
                 )
                 halves = []
-        offsets = sequences.offsets[sequences.document_offsets]
         n_sequences = np.diff(sequences.document_offsets)[block]
-        n_tokens = np.diff(offsets)[block] - 2 * n_sequences
+        n_tokens = np.diff(sequences.document_starts)[block] - 2 * n_sequences
         return total.finish(torch.from_numpy(n_tokens)).numpy()
 
     def _blocks(self, sequences: Sequences) -> Iterator[NDArray[np.int64]]:
         """Cut the documents into blocks, longest first, ties by their tokens."""
-        starts = sequences.offsets[sequences.document_offsets]
+        starts = sequences.document_starts
         order = sort_by_length(
             np.arange(sequences.n_documents), sequences.token_ids, starts
         )
@@ -220,16 +219,15 @@ class Encoder:
         self, sequences: Sequences, block: NDArray[np.int64]
     ) -> Iterator[tuple[PackedBatch, Stretch]]:
         """Yield the activations of all sequences of some documents."""
-        members = np.concatenate(
-            [np.arange(*sequences.document_offsets[d : d + 2]) for d in block]
-        )
+        offsets = sequences.document_offsets
+        members = ranges(offsets[block], np.diff(offsets)[block])
         order = sort_by_length(members, sequences.token_ids, sequences.offsets)
         lengths = sequences.lengths[order]
         with torch.no_grad():
             if not len(order):
                 return
-            spans = [slice(*sequences.offsets[[s, s + 1]]) for s in order]
-            used = np.unique(np.concatenate([sequences.token_ids[s] for s in spans]))
+            every = ranges(sequences.offsets[order], lengths)
+            used = np.unique(sequences.token_ids[every])
             vectors = self.token_vectors([sequences.tokens[u] for u in used])
             prepared = self.prepared or self.bilm.prepare(self.dtype)
             for cut in cut_by_budget(lengths, self.max_batch_tokens):

@@ -159,3 +159,9 @@ def index_documents(documents: Iterable[list[list[str]]]) -> Sequences:
             np.frombuffer(offsets, np.int64),
             np.frombuffer(document_offsets, np.int64),
         )
+
+
+def ranges(starts: NDArray[np.int64], lengths: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Concatenate ``arange(start, start + length)`` of each start and length."""
+    ends = np.cumsum(lengths)
+    return np.repeat(starts - (ends - lengths), lengths) + np.arange(lengths.sum())

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skelmo.text.characters import encode_tokens
-from skelmo.text.sequences import Sequences
+from skelmo.text.sequences import Sequences, ranges
 from skelmo.text.vocabulary import UNKNOWN, build_vocabulary
 
 
@@ -116,9 +116,3 @@ def sequences_of(
     """Return the indices of the sequences of some documents."""
     offsets = sequences.document_offsets
     return ranges(offsets[documents], np.diff(offsets)[documents])
-
-
-def ranges(starts: NDArray[np.int64], lengths: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Concatenate ``arange(start, start + length)`` of each start and length."""
-    ends = np.cumsum(lengths)
-    return np.repeat(starts - (ends - lengths), lengths) + np.arange(lengths.sum())

@@ -14,8 +14,8 @@ from skelmo.activations import run_batch, token_vectors
 from skelmo.batching import cut_by_budget, pack, sort_by_length
 from skelmo.nn.bilm import BiLM
 from skelmo.nn.softmax import SoftmaxLoss
-from skelmo.text.sequences import CHUNK
-from skelmo.training.corpus import Corpus, ranges
+from skelmo.text.sequences import CHUNK, ranges
+from skelmo.training.corpus import Corpus
 
 
 class Perplexity(NamedTuple):
@@ -121,6 +121,7 @@ def predicting_rows(
     sequences = corpus.sequences
     order = sort_by_length(which, sequences.token_ids, sequences.offsets)
     vectors = _vectors(model.bilm, corpus, order)
+    prepared = model.bilm.prepare()
     lengths = sequences.lengths[order]
     for cut in cut_by_budget(lengths, max_batch_tokens):
         members = order[cut]
@@ -129,8 +130,9 @@ def predicting_rows(
         earlier, later = batch.following
         first_row = np.concatenate([[0], np.cumsum(batch.batch_sizes)])
         for stretch in run_batch(
-            model.bilm, batch, vectors, ids.to(vectors.device), max_batch_tokens
-        ):
+            model.bilm, batch, vectors, ids.to(vectors.device), max_batch_tokens,
+            prepared,
+        ):  # fmt: skip
             directions = (
                 (stretch.forward, stretch.forward_steps, earlier, later),
                 (stretch.backward, stretch.backward_steps, later, earlier),
