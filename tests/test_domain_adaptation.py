@@ -1,36 +1,23 @@
 """Tests of examples/domain_adaptation.py, run as a process as its reader runs it."""
 
 import argparse
+import functools
 import gzip
 import importlib.util
-import os
 import random
 import re
-import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
+from example_scripts import EXAMPLES, run_example
 
 from skelmo.datasets import load_docstrings
 
-SCRIPT = Path(__file__).parents[1] / "examples" / "domain_adaptation.py"
+SCRIPT = EXAMPLES / "domain_adaptation.py"
 GENERAL = ["the", "report", "says", "that", "banks", "and", "bakers", "want", "laws"]
 DOMAIN = ["the", "report", "says", "that", "films", "and", "actors", "want", "praise"]
 
 
-def run(directory, *arguments):
-    """Run the script in `directory`, on one thread: other tests may share the CPU."""
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONUTF8": "1"}
-    return subprocess.run(
-        [sys.executable, "-W", "ignore", SCRIPT, *map(str, arguments)],
-        cwd=directory,
-        env=environment,
-        capture_output=True,
-        encoding="utf-8",
-        timeout=300,
-        check=False,
-    )
+run = functools.partial(run_example, SCRIPT)
 
 
 def test_going_on_with_a_domain_lowers_its_perplexity(tmp_path):

@@ -1,35 +1,24 @@
 """Tests of examples/quickstart.py, run as a process as its reader runs it."""
 
+import functools
 import importlib.util
-import os
 import random
 import re
-import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from example_scripts import EXAMPLES, run_example
 
-SCRIPT = Path(__file__).parents[1] / "examples" / "quickstart.py"
+SCRIPT = EXAMPLES / "quickstart.py"
 WORDS = {
     "film": "the film was a wonderful and moving story with great acting",
     "money": "stocks fell as banks raised their interest rates on monday",
 }
 
 
-def run(directory, *arguments):
-    """Run the script in `directory`, on one thread: other tests may share the CPU."""
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONUTF8": "1"}
-    return subprocess.run(
-        [sys.executable, "-W", "ignore", SCRIPT, *map(str, arguments)],
-        cwd=directory,
-        env=environment,
-        capture_output=True,
-        encoding="utf-8",
-        timeout=300,
-        check=False,
-    )
+run = functools.partial(run_example, SCRIPT)
 
 
 def scores(output):
