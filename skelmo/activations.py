@@ -16,7 +16,7 @@ from skelmo.nn.bilm import BiLM
 from skelmo.nn.recurrence import Prepared
 from skelmo.text.characters import token_lengths, trimmed_length
 
-TOKENS_AT_ONCE = 2048  # rows of the character CNN
+TOKENS_AT_ONCE = 512  # rows of the character CNN
 
 
 class Stretch(NamedTuple):
@@ -43,7 +43,7 @@ def token_vectors(
     char_ids : ndarray of shape (U, C), int16
     word_ids : ndarray of shape (U,), int64, optional
         Rows of the word-level embedding, when there is one.
-    rows_at_once : int, default=2048
+    rows_at_once : int, default=512
         Tokens that go through the character CNN together.
     dtype : torch.dtype, optional
         What matrix products are computed in; by default that of the weights.

@@ -21,6 +21,7 @@ from reference_elmo import (
 
 from skelmo.activations import token_vectors
 from skelmo.encoding.encoder import Encoder
+from skelmo.nn import char_cnn
 from skelmo.nn.bilm import BiLM, BiLMConfig
 from skelmo.nn.softmax import SoftmaxLoss
 from skelmo.persistence import build_network, network_arrays
@@ -166,7 +167,11 @@ def test_encoder_in_float32_equals_the_oracle(case):
 @pytest.mark.parametrize(
     "case", ["base", "short-tokens", "no-highway-tanh", "random-1"]
 )
-def test_trimmed_characters_give_the_vectors_of_untrimmed_ones(case):
+@pytest.mark.parametrize("products_at_once", [1, 2**21], ids=["rows", "all"])
+def test_trimmed_characters_give_the_vectors_of_untrimmed_ones(
+    case, products_at_once, monkeypatch
+):
+    monkeypatch.setattr(char_cnn, "PRODUCTS_AT_ONCE", products_at_once)
     bilm, _ = network(case)
     options, arrays, _ = model_of(case)
     tokens = ["", "a", "ab" * 3, "abc" * 4, "x" * 200, "<S>", "</S>", "naïve"]

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from skelmo.nn import recurrence, recurrence_gradient
+from skelmo.nn import lstm, recurrence, recurrence_gradient
 from skelmo.nn.bilm import BiLM, BiLMConfig
 from skelmo.nn.lstm import ProjectedLSTM, lstm_layer, whole_sequence_layer
 from skelmo.nn.packed_rows import reversed_rows
@@ -117,6 +117,24 @@ def test_layer_equals_naive_layer_with_gradients(
         torch.testing.assert_close(actual, wanted, rtol=0, atol=1e-10)
     if clip.cell is not None and clip.cell < 1:
         assert (end[1].abs() == clip.cell).double().mean() > 0.1
+
+
+@pytest.mark.parametrize("with_gradient", [True, False])
+def test_what_the_gradient_needs_is_kept_only_for_a_gradient(
+    with_gradient, monkeypatch
+):
+    kept = []
+
+    def recorded(*args, **kwargs):
+        out, state, tape = recurrence.scan(*args, **kwargs)
+        kept.append(tape is not None)
+        return out, state, tape
+
+    monkeypatch.setattr(lstm, "scan", recorded)
+    x, *weights = layer_inputs(0)
+    with torch.set_grad_enabled(with_gradient):
+        both_layers(x, BATCH_SIZES, weights, Clip(None, None))
+    assert kept == [with_gradient]
 
 
 def test_layer_gradient_passes_gradcheck():

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 N_CHARACTERS = 262  # 256 bytes, 5 markers, and id 0 for a padded token position
+PRODUCTS_AT_ONCE = 2**21  # of a convolution: so many stay in the processor's cache
 PADDING_CHARACTER = 261  # padding *inside* a token: a learned embedding
 
 
@@ -151,6 +152,9 @@ class CharacterCNN(nn.Module):
         windows = embedded.unfold(1, width, 1).transpose(2, 3)  # (U, C - w + 1, w, D)
         weight = convolution.weight.permute(2, 1, 0).reshape(-1, n_filters)
         n_windows = windows.shape[1]
-        products = windows.reshape(-1, width * embedding_dim) @ weight
-        products = products.view(-1, n_windows, n_filters)
-        return products.amax(dim=1) + cast(Tensor, convolution.bias)
+        rows_at_once = max(1, PRODUCTS_AT_ONCE // (n_windows * n_filters))
+        pooled = []
+        for chunk in windows.split(rows_at_once):
+            products = chunk.reshape(-1, width * embedding_dim) @ weight
+            pooled.append(products.view(-1, n_windows, n_filters).amax(dim=1))
+        return torch.cat(pooled) + cast(Tensor, convolution.bias)

@@ -148,6 +148,10 @@ def lstm_layer(
     """
     if x.is_cuda and clip == Clip(None, None):
         return whole_sequence_layer(x, batch_sizes, weights, state)
+    if not torch.is_grad_enabled():
+        # A node of the graph would be asked for gradients, and keep what they need.
+        prepared = prepared or prepare(weights, x.dtype)
+        return scan(x, batch_sizes, prepared, state, clip, keep=False)[:2]
     flat = (weight for own in weights for weight in own)
     out, hidden, cell = _Scan.apply(batch_sizes, clip, state, prepared, x, *flat)
     return out, State(hidden, cell)

@@ -250,7 +250,7 @@ class Trainer:
             dropped = rng.random(len(used)) < self.options.word_dropout
             word_ids = np.where(dropped, UNKNOWN, words)
         low = None if self.options.precision == "float32" else torch.bfloat16
-        vectors = token_vectors(model.bilm, corpus.char_ids[used], word_ids, 512, low)
+        vectors = token_vectors(model.bilm, corpus.char_ids[used], word_ids, dtype=low)
         rows = torch.from_numpy(inverse).to(device)
         output = model.bilm(
             torch.nn.functional.embedding(rows, vectors), batch.batch_sizes, dtype=low
