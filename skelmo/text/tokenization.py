@@ -4,6 +4,8 @@ Both functions only cut: apart from HTML line breaks, no character that is not w
 space is lost, changed or moved. Both are pure functions that take linear time.
 """
 
+from functools import cache
+
 import regex
 
 
@@ -44,7 +46,9 @@ _CLOSERS = r"""["'”’»›)\]}」』）】》〉｣]"""
 _OPENERS = r"""[\p{Ps}\p{Pi}\p{Pd}„‚"'`¿¡*•]"""
 
 
-def _compile_stop(letters):
+# Compiled when first needed: it takes longer than to import the rest of the package.
+@cache
+def _stop_pattern(letters):
     """Compile what may end a sentence when `letters` may begin the next one."""
     return regex.compile(
         rf"""
@@ -62,10 +66,6 @@ def _compile_stop(letters):
         """,
         regex.VERBOSE,
     )
-
-
-_CASED_STOP = _compile_stop(r"\p{Lu}\p{Lt}\p{Lo}")
-_CASELESS_STOP = _compile_stop(r"\p{L}")
 
 
 def split_sentences(document: str) -> list[str]:
@@ -103,11 +103,11 @@ def split_sentences(document: str) -> list[str]:
     >>> split_sentences("他说：“走吧。”我们走了。")
     ['他说：“走吧。”', '我们走了。']
     """
-    stop = _CASELESS_STOP if document.islower() else _CASED_STOP
+    letters = r"\p{L}" if document.islower() else r"\p{Lu}\p{Lt}\p{Lo}"
     sentences = []
     for line in _LINE_BREAK_TAG.sub("\n", document).splitlines():
         start = 0
-        for match in stop.finditer(line):
+        for match in _stop_pattern(letters).finditer(line):
             if _ends_sentence(match, start):
                 sentences.append(line[start : match.end()].strip())
                 start = match.end()
@@ -225,24 +225,29 @@ _RUNS = r"""(?: [!?！？]++ | \.{2,}+ | …++ | -{2,}+ | –++ | —++ | =++ | 
     | (?:\#++|\*++)(?![\uFE0F\u20E3]) | \^++ | \|++ | /++ | \\++ | 。++ | <++ | >++
     | `{1,2}+ )"""
 
-# The first character picks the branch, so that few alternatives are tried in vain.
-_TOKEN = regex.compile(
-    rf"""
-      (?!(?i:can|gon|got|wan|gim|lem))[A-Za-z]++(?=[,;!?)"”]|$)
-    | ["“”,()\[\]，、。；](?![\p{{M}}。])
-    | \p{{Han}}\p{{M}}*+
-    | (?=[\p{{L}}\p{{N}}])
-      (?: {_ADDRESS} | {_CUT} | {_PERIODS} | {_NUMBER} | {_WORD}
-        | \p{{Hiragana}}[\p{{Hiragana}}\p{{M}}ー]*+
-        | \p{{Katakana}}[\p{{Katakana}}\p{{M}}ー・]*+ )
-    | (?=['’]) (?: {_APOSTROPHE} | ''\p{{M}}*+ | .\p{{M}}*+ )
-    | {_SIGNED} | (?=[<\-@&\#]) (?:{_MARKUP}) | (?=[<>:;=\-\^\\¯]) (?:{_EMOTICON})
-    | (?=[!?！？.…\-–—=*_\~\#+\^\|/\\。<>`]) {_RUNS}\p{{M}}*+
-    | {_EMOJI} | \p{{C}}++ | .[\p{{M}}\u200D]*+
-    """,
-    regex.VERBOSE | regex.V1 | regex.DOTALL,
-)
 _SPACED_TAG = regex.compile(r"<(\w++)\s++/>")
+
+
+@cache
+def _token_pattern():
+    """Compile what a token is."""
+    # The first character picks the branch, so that few alternatives are tried in vain.
+    return regex.compile(
+        rf"""
+          (?!(?i:can|gon|got|wan|gim|lem))[A-Za-z]++(?=[,;!?)"”]|$)
+        | ["“”,()\[\]，、。；](?![\p{{M}}。])
+        | \p{{Han}}\p{{M}}*+
+        | (?=[\p{{L}}\p{{N}}])
+          (?: {_ADDRESS} | {_CUT} | {_PERIODS} | {_NUMBER} | {_WORD}
+            | \p{{Hiragana}}[\p{{Hiragana}}\p{{M}}ー]*+
+            | \p{{Katakana}}[\p{{Katakana}}\p{{M}}ー・]*+ )
+        | (?=['’]) (?: {_APOSTROPHE} | ''\p{{M}}*+ | .\p{{M}}*+ )
+        | {_SIGNED} | (?=[<\-@&\#]) (?:{_MARKUP}) | (?=[<>:;=\-\^\\¯]) (?:{_EMOTICON})
+        | (?=[!?！？.…\-–—=*_\~\#+\^\|/\\。<>`]) {_RUNS}\p{{M}}*+
+        | {_EMOJI} | \p{{C}}++ | .[\p{{M}}\u200D]*+
+        """,
+        regex.VERBOSE | regex.V1 | regex.DOTALL,
+    )
 
 
 def tokenize(sentence: str) -> list[str]:
@@ -289,7 +294,7 @@ def tokenize(sentence: str) -> list[str]:
         if chunk.isascii() and chunk.isalpha() and chunk.lower() not in _PLAIN_FUSED:
             tokens.append(chunk)
         else:
-            tokens.extend(_TOKEN.findall(chunk))
+            tokens.extend(_token_pattern().findall(chunk))
     if tokens and _drops_last_period(tokens[-1]):
         tokens[-1:] = [tokens[-1][:-1], "."]
     return tokens
