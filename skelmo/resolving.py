@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import warnings
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, NamedTuple
 from weakref import WeakKeyDictionary
 
@@ -19,22 +20,22 @@ from skelmo.nn.recurrence import Prepared
 from skelmo.parameters import check_layers
 from skelmo.persistence import torch_device, working_precision
 from skelmo.training.evaluation import LanguageModel
-from skelmo.validation import Documents, stack_level
+from skelmo.validation import stack_level
 
 if TYPE_CHECKING:
     from skelmo.vectorizer import ElmoVectorizer
 
 
 def resolve_language_model(
-    vectorizer: ElmoVectorizer, documents: Documents
+    vectorizer: ElmoVectorizer, documents: Iterable[Any]
 ) -> ElmoLanguageModel:
     """Load, take or train the language model of a vectorizer.
 
     Parameters
     ----------
     vectorizer : ElmoVectorizer
-    documents : Documents
-        To train on, if need be; missing ones are left out.
+    documents : iterable
+        To train on, if need be; None, a missing one, is left out.
 
     Returns
     -------
@@ -129,7 +130,7 @@ def _frozen(given: FrozenEstimator, vectorizer: ElmoVectorizer) -> ElmoLanguageM
 
 
 def _trained(
-    given: ElmoLanguageModel, vectorizer: ElmoVectorizer, documents: Documents
+    given: ElmoLanguageModel, vectorizer: ElmoVectorizer, documents: Iterable[Any]
 ) -> ElmoLanguageModel:
     if hasattr(given, "network_"):
         warnings.warn(
@@ -152,4 +153,4 @@ def _trained(
     model.set_params(**settings)
     # Better now than after hours of training.
     check_layers(vectorizer.layers, model.num_layers + 1, type(vectorizer).__name__)
-    return model.fit([value for value in documents.values if value is not None])
+    return model.fit([value for value in documents if value is not None])

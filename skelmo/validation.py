@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sized
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -56,7 +56,10 @@ def check_documents(
 def iterate_documents(
     X: Any, *, owner: str, missing: str = "error", input: str = "text"
 ) -> Iterator[Any]:
-    """Check documents as `check_documents` does, one at a time: none is kept.
+    """Check documents as `check_documents` does, without a copy of all.
+
+    What knows its length is checked as a whole before the first document is passed on;
+    anything else on the way.
 
     Parameters
     ----------
@@ -81,7 +84,35 @@ def iterate_documents(
     ValueError
         If X is one str or has several columns.
     """
-    return _checked(_one_column(X, owner)[0], owner, missing, input)
+    column, _ = _one_column(X, owner)
+    if isinstance(column, Sized):
+        for _ in _checked(column, owner, missing, input):
+            pass
+    return _checked(column, owner, missing, input)
+
+
+def column_name(X: Any, owner: str) -> str | None:
+    """Return the name of the column that documents come from, if it has one.
+
+    Parameters
+    ----------
+    X : iterable
+        As for `check_documents`.
+    owner : str
+        The class that asks, for the messages.
+
+    Returns
+    -------
+    name : str or None
+
+    Raises
+    ------
+    TypeError
+        If X can hold no documents.
+    ValueError
+        If X is one str or has several columns.
+    """
+    return _one_column(X, owner)[1]
 
 
 def _checked(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from numbers import Integral
 from typing import Any
@@ -25,17 +25,19 @@ from skelmo.language_model import ElmoLanguageModel
 from skelmo.parameters import check_layers, check_pooling, text_tags
 from skelmo.resolving import encoder_of, resolve_language_model
 from skelmo.text.analysis import Analyzer
-from skelmo.text.sequences import Sequences, index_documents
-from skelmo.text.truncation import Truncation, count_truncation, with_repeats
+from skelmo.text.distinct import Distinct, index_distinct
+from skelmo.text.sequences import ranges
+from skelmo.text.truncation import Truncation, cut_tokens, total_truncation
 from skelmo.validation import (
-    Documents,
     check_column_name,
-    check_documents,
     check_not_empty,
+    column_name,
+    iterate_documents,
     stack_level,
 )
 
 RARELY = 0.001  # a share of cut tokens that is not worth a warning
+TOKENS_AT_ONCE = 2**20  # of an iterator
 
 
 class ElmoVectorizer(TransformerMixin, BaseEstimator):
@@ -197,7 +199,7 @@ default=None
         -------
         features : ndarray of shape (n_documents, n_features), float32
         """
-        return self._encode(*self._fit(X))
+        return self._encode([self._fit(X)])
 
     def transform(self, X: Any) -> NDArray[np.float32]:
         """Encode documents.
@@ -205,13 +207,14 @@ default=None
         Parameters
         ----------
         X : iterable of str
+            Of an iterator, only a part is in memory at a time.
 
         Returns
         -------
         features : ndarray of shape (n_documents, n_features), float32
             Zeros for a document without tokens.
         """
-        return self._encode(*self._index(self._check(X)))
+        return self._encode(self._parts(X))
 
     def transform_tokens(self, X: Any) -> list[NDArray[np.float32]]:
         """Encode every token, with the layers mixed per token.
@@ -225,12 +228,11 @@ default=None
         features : list of ndarray of shape (n_tokens, n_token_features), float32
             One array per document; row k belongs to token k of `tokenize`.
         """
-        documents = self._check(X)
+        distinct = index_distinct(self._check(X), self._analyzer())
         config = self.language_model_.config_
         empty = np.zeros((0, config.n_layers, config.n_features), dtype=np.float32)
-        sequences, place = self._index(documents)
-        found = dict(self._encoder().tokens(sequences))
-        return [self._mix(empty if k is None else found.get(k, empty)) for k in place]
+        found = dict(self._encoder().tokens(distinct.sequences))
+        return [self._mix(found.get(k, empty)) for k in distinct.place.tolist()]
 
     def tokenize(self, X: Any) -> list[list[str]]:
         """Return the tokens of each document, as the language model reads them.
@@ -244,13 +246,12 @@ default=None
         tokens : list of list of str
             Empty for a missing document.
         """
-        documents = self._check(X)
-        analyze = self._analyzer()
+        documents, analyze = self._check(X), self._analyzer()
         return [
             []
             if value is None
             else [t for sequence in analyze(value) for t in sequence]
-            for value in documents.values
+            for value in documents
         ]
 
     def get_feature_names_out(self, input_features: Any = None) -> NDArray[np.object_]:
@@ -289,77 +290,76 @@ default=None
         tags.transformer_tags.preserves_dtype = []
         return tags
 
-    def _fit(self, X: Any) -> tuple[Sequences, list[int | None]]:
+    def _fit(self, X: Any) -> Distinct:
         """Fit; return the indexed documents, which need not be read and cut again."""
         owner = type(self).__name__
         self._pooling = check_pooling(self.pooling, owner)
-        documents = self._read(X)
-        check_not_empty(len(documents.values), owner)
+        name = column_name(X, owner)
+        documents: Iterable[Any] = self._read(X)
+        if isinstance(self.language_model, ElmoLanguageModel | None):
+            documents = list(documents)  # read twice
+            check_not_empty(len(documents), owner)
         self.language_model_ = resolve_language_model(self, documents)
         n_layers = self.language_model_.config_.n_layers
         self._layers = check_layers(self.layers, n_layers, owner)
         self.__dict__.pop("feature_names_in_", None)
-        if documents.name is not None:
-            self.feature_names_in_ = np.array([documents.name], dtype=object)
-        sequences, place = self._index(documents)
-        self.truncation_ = self._truncation(sequences, place)
-        return sequences, place
+        if name is not None:
+            self.feature_names_in_ = np.array([name], dtype=object)
+        distinct = index_distinct(iter(documents), self._analyzer())
+        check_not_empty(len(distinct.place), owner)
+        self.truncation_ = self._truncation(distinct)
+        return distinct
 
-    def _read(self, X: Any) -> Documents:
-        return check_documents(
+    def _read(self, X: Any) -> Iterator[Any]:
+        return iterate_documents(
             X, owner=type(self).__name__, missing=self.missing, input=self.input
         )
 
-    def _check(self, X: Any) -> Documents:
+    def _check(self, X: Any) -> Iterator[Any]:
         """Check documents to transform, and that they come from the same column."""
         check_is_fitted(self, "language_model_")
-        documents = self._read(X)
-        check_column_name(
-            documents.name,
-            getattr(self, "feature_names_in_", None),
-            type(self).__name__,
-        )
-        return documents
+        owner = type(self).__name__
+        fitted = getattr(self, "feature_names_in_", None)
+        check_column_name(column_name(X, owner), fitted, owner)
+        return self._read(X)
 
-    def _index(self, documents: Documents) -> tuple[Sequences, list[int | None]]:
-        """Index the distinct documents; say where each one went."""
-        rows: dict[Any, int] = {}
-        distinct: list[Any] = []
-        place: list[int | None] = []
-        for value in documents.values:
-            if value is None:
-                place.append(None)
-                continue
-            key = value if isinstance(value, str) else repr(value)
-            if key not in rows:
-                rows[key] = len(distinct)
-                distinct.append(value)
-            place.append(rows[key])
-        analyze = self._analyzer()
-        return index_documents(analyze(value) for value in distinct), place
+    def _parts(self, X: Any) -> Iterator[Distinct]:
+        """Index documents: those of an iterator, whose end may be far, part by part."""
+        documents, analyze = self._check(X), self._analyzer()
+        at_most = TOKENS_AT_ONCE if isinstance(X, Iterator) else None
+        while True:
+            distinct = index_distinct(documents, analyze, at_most)
+            yield distinct
+            if at_most is None or not len(distinct.place):
+                return
 
-    def _encode(
-        self, sequences: Sequences, place: list[int | None]
-    ) -> NDArray[np.float32]:
+    def _encode(self, parts: Iterable[Distinct]) -> NDArray[np.float32]:
         """Pool each distinct document once and mix its layers."""
         n_features = len(self.get_feature_names_out())
         fill = np.nan if self.missing == "nan" else 0.0
-        features = np.full((len(place), n_features), fill, dtype=np.float32)
-        cut = self._truncation(sequences, place)
-        if cut.n_tokens > RARELY * len(sequences.token_ids):
+        features = np.empty((0, n_features), dtype=np.float32)
+        encoder = self._encoder()
+        n_tokens, cut = 0, Truncation(0, 0)
+        with tqdm(desc="encode", unit="document", disable=not self.verbose) as bar:
+            for part in parts:
+                start, n_documents = len(features), len(part.place)
+                # In place, where a concatenation at the end would take twice as much.
+                features.resize((start + n_documents, n_features), refcheck=False)
+                rows, offsets = part.rows
+                features[start + rows[: offsets[0]]] = fill
+                bar.total = (bar.total or 0) + n_documents
+                bar.update(int(offsets[0]))
+                for documents, pooled in encoder.pool(part.sequences, self._pooling):
+                    mixed = self._mix(pooled).reshape(len(pooled), n_features)
+                    lengths = np.diff(offsets)[documents]
+                    where = start + rows[ranges(offsets[documents], lengths)]
+                    features[where] = np.repeat(mixed, lengths, axis=0)
+                    bar.update(len(where))
+                n_tokens += len(part.sequences.token_ids)
+                found = self._truncation(part)
+                cut = Truncation(*map(sum, zip(cut, found, strict=True)))
+        if cut.n_tokens > RARELY * n_tokens:
             self._warn_of_truncation(cut)
-        with tqdm(
-            total=sequences.n_documents,
-            desc="encode",
-            unit="document",
-            disable=not self.verbose,
-        ) as bar:
-            pooled = self._encoder().pool(sequences, self._pooling, bar.update)
-        mixed = self._mix(pooled)  # (n_distinct, n_poolings, n_token_features)
-        mixed = mixed.reshape(len(mixed), n_features)
-        for row, k in enumerate(place):
-            if k is not None:
-                features[row] = mixed[k]
         return features
 
     def _mix(self, activations: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -382,10 +382,11 @@ default=None
             input=self.input,
         )
 
-    def _truncation(self, sequences: Sequences, place: list[int | None]) -> Truncation:
+    def _truncation(self, distinct: Distinct) -> Truncation:
         """Count what is cut in all documents, not in the distinct ones alone."""
         limit = self.language_model_.config_.max_characters
-        return count_truncation(with_repeats(sequences, place), limit)
+        cut = cut_tokens(distinct.sequences, limit)
+        return total_truncation(np.repeat(cut, distinct.repeats))
 
     def _warn_of_truncation(self, cut: Truncation) -> None:
         room = self.language_model_.config_.max_characters - 2

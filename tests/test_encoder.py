@@ -27,6 +27,14 @@ def encoder(max_batch_tokens=8192):
     return Encoder(network_of(OPTIONS, ARRAYS).float(), None, max_batch_tokens)
 
 
+def pooled(encoder, sequences, pooling=POOLINGS):
+    """Statistics of all documents, in order."""
+    parts = list(encoder.pool(sequences, pooling))
+    documents = np.concatenate([which for which, _ in parts])
+    np.testing.assert_array_equal(np.sort(documents), range(sequences.n_documents))
+    return np.concatenate([values for _, values in parts])[np.argsort(documents)]
+
+
 def random_documents(seed, n=20):
     rng = np.random.default_rng(seed)
     words = ["a", "the", "tree", "ö", "of" * 12, "", "."]
@@ -74,8 +82,8 @@ def test_a_long_sequence_in_stretches_equals_it_in_one(budget):
         np.testing.assert_allclose(b, a, rtol=0, atol=TOLERANCE)
     sequences = index_documents(documents)
     np.testing.assert_allclose(
-        encoder(budget).pool(sequences, POOLINGS),
-        encoder().pool(sequences, POOLINGS),
+        pooled(encoder(budget), sequences),
+        pooled(encoder(), sequences),
         rtol=0,
         atol=TOLERANCE,
     )
@@ -85,8 +93,8 @@ def test_a_permutation_of_the_documents_permutes_bits():
     documents = random_documents(2)
     order = np.random.default_rng(0).permutation(len(documents))
     shuffled = [documents[d] for d in order]
-    first = encoder(30).pool(index_documents(documents), POOLINGS)
-    second = encoder(30).pool(index_documents(shuffled), POOLINGS)
+    first = pooled(encoder(30), index_documents(documents))
+    second = pooled(encoder(30), index_documents(shuffled))
     np.testing.assert_array_equal(second, first[order])
     by_token = tokens_of(documents, 30)
     for d, got in zip(order, tokens_of(shuffled, 30), strict=True):
@@ -95,9 +103,9 @@ def test_a_permutation_of_the_documents_permutes_bits():
 
 def test_the_vector_of_a_document_is_its_own():
     documents = random_documents(3)
-    together = encoder().pool(index_documents(documents), POOLINGS)
+    together = pooled(encoder(), index_documents(documents))
     for d, document in enumerate(documents):
-        alone = encoder().pool(index_documents([document]), POOLINGS)
+        alone = pooled(encoder(), index_documents([document]))
         np.testing.assert_allclose(alone[0], together[d], rtol=0, atol=TOLERANCE)
 
 
@@ -105,28 +113,29 @@ def test_encoding_again_gives_the_same_bits():
     sequences = index_documents(random_documents(4))
     one = encoder(30)
     before = {k: v.clone() for k, v in one.bilm.state_dict().items()}
-    first = one.pool(sequences, POOLINGS)
-    one.pool(index_documents(random_documents(5)), ["mean"])
-    np.testing.assert_array_equal(one.pool(sequences, POOLINGS), first)
+    first = pooled(one, sequences)
+    pooled(one, index_documents(random_documents(5)), ["mean"])
+    np.testing.assert_array_equal(pooled(one, sequences), first)
     for name, value in one.bilm.state_dict().items():
         assert torch.equal(value, before[name]), name
 
 
 def test_a_repeated_document_has_the_same_vector():
     document = [["a", "tree"], ["."]]
-    got = encoder(4).pool(index_documents([document, [["b"]], document]), POOLINGS)
+    got = pooled(encoder(4), index_documents([document, [["b"]], document]))
     np.testing.assert_allclose(got[0], got[2], rtol=0, atol=TOLERANCE)
 
 
-def test_progress_counts_every_document_once():
-    done = []
+def test_some_documents_are_pooled_as_among_all():
     sequences = index_documents(random_documents(6))
-    encoder(1).pool(sequences, ["mean"], done.append)
-    assert sum(done) == sequences.n_documents
-    assert len(done) > 1
-    done.clear()
-    encoder().pool(index_documents([[], []]), ["mean"], done.append)
-    assert sum(done) == 2
+    expected = pooled(encoder(), sequences)
+    which = np.array([7, 2, 19, 3])
+    found = dict.fromkeys(which.tolist())
+    for documents, values in encoder(8).pool(sequences, POOLINGS, which):
+        found.update(zip(documents.tolist(), values, strict=True))
+    assert list(found) == which.tolist()
+    for document, values in found.items():
+        np.testing.assert_allclose(values, expected[document], rtol=0, atol=TOLERANCE)
 
 
 def test_gradients_stay_enabled_for_whoever_reads_the_tokens():
@@ -163,7 +172,7 @@ def test_bfloat16_stays_near_float32():
     exact, rough = encoder(), replace(encoder(), dtype=torch.bfloat16)
     sequences = index_documents(random_documents(8))
     poolings = ["mean", "max"]
-    a, b = exact.pool(sequences, poolings), rough.pool(sequences, poolings)
+    a, b = (pooled(one, sequences, poolings) for one in (exact, rough))
     assert b.dtype == np.float32
     assert (a != b).mean() > 0.5
     filled = np.abs(a).reshape(len(a), -1).max(1) > 0
@@ -185,7 +194,7 @@ def test_where_memory_does_not_suffice_batches_are_halved(way, monkeypatch, capl
 
     def result(encoder):
         if way == "pool":
-            return encoder.pool(sequences, ["mean"])
+            return pooled(encoder, sequences, ["mean"])
         return np.concatenate([a for _, a in sorted(encoder.tokens(sequences))])
 
     expected = result(encoder())

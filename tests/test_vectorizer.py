@@ -288,6 +288,57 @@ def test_a_column_of_another_name_is_refused(frozen, texts):
     assert not hasattr(vectorizer, "feature_names_in_")
 
 
+@pytest.mark.parametrize("at_once", [1, 40, 10_000])
+def test_an_iterator_is_encoded_part_by_part(make, texts, at_once, monkeypatch):
+    monkeypatch.setattr("skelmo.vectorizer.TOKENS_AT_ONCE", at_once)
+    X = [*texts[:20], None, *texts[:5], "", "   ", *texts[20:40], None]
+    for missing in ("empty", "nan"):
+        vectorizer = make(missing=missing, pooling=["mean", "max"], layers="concat")
+        expected = vectorizer.transform(X)
+        got = vectorizer.transform(iter(X))
+        assert_allclose(got, expected, **CLOSE)
+        assert got.flags.c_contiguous
+        assert got.dtype == np.float32
+    assert np.isnan(expected).any(axis=1).tolist() == [x is None for x in X]
+    vectorizer.set_params(missing="error")
+    with pytest.raises(ValueError, match="^ElmoVectorizer needs a text in every row "):
+        vectorizer.transform(iter(X))
+    assert vectorizer.transform(iter([])).shape == (0, expected.shape[1])
+
+
+def test_of_an_iterator_a_part_is_in_memory(make, texts, monkeypatch):
+    monkeypatch.setattr("skelmo.vectorizer.TOKENS_AT_ONCE", 50)
+    vectorizer, n_read, ahead = make(), 0, []
+    encode = type(vectorizer._encoder()).pool
+
+    def pool(encoder, sequences, *arguments):
+        ahead.append(n_read - sum(ahead))
+        return encode(encoder, sequences, *arguments)
+
+    def read():
+        nonlocal n_read
+        for text in texts:
+            n_read += 1
+            yield text
+
+    monkeypatch.setattr("skelmo.encoding.encoder.Encoder.pool", pool)
+    vectorizer.transform(read())
+    assert sum(ahead) == len(texts)
+    assert max(ahead) <= 10
+
+
+def test_cut_tokens_of_all_parts_are_told_of_once(make, monkeypatch):
+    monkeypatch.setattr("skelmo.vectorizer.TOKENS_AT_ONCE", 3)
+    vectorizer = make()
+    X = ["a " + "b" * 60, "c", "a " + "b" * 60, "d " + "e" * 70 + " " + "f" * 80]
+    message = "^ElmoVectorizer: 4 tokens in 3 documents are longer than the 48 bytes "
+    with pytest.warns(UserWarning, match=message) as caught:
+        vectorizer.transform(iter(X))
+    assert len(caught) == 1
+    with pytest.warns(UserWarning, match=message):
+        vectorizer.transform(X)
+
+
 def test_verbose_shows_a_bar_and_changes_nothing(make, texts, capsys):
     quiet = make().transform(texts)
     assert capsys.readouterr() == ("", "")

@@ -69,33 +69,29 @@ class Encoder:
         self,
         sequences: Sequences,
         pooling: Sequence[str],
-        progress: Callable[[int], object] | None = None,
-    ) -> NDArray[np.float32]:
+        which: NDArray[np.int64] | None = None,
+    ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
         """Pool the activations of each document.
 
         Parameters
         ----------
         sequences : Sequences
         pooling : sequence of {"mean", "max", "min", "last"}
-        progress : callable, optional
-            Called with the number of documents done since the last call.
+        which : ndarray of shape (n,), int64, optional
+            Documents to pool; by default all.
 
-        Returns
-        -------
-        pooled : ndarray of shape (N, n_poolings, L + 1, 2P), float32
+        Yields
+        ------
+        documents : ndarray of shape (k,), int64
+            In no particular order; each once.
+        pooled : ndarray of shape (k, n_poolings, L + 1, 2P), float32
             Zeros for a document without tokens.
         """
-        config = self.bilm.config
-        shape = (sequences.n_documents, len(pooling), config.n_layers)
-        pooled = np.zeros((*shape, config.n_features), dtype=np.float32)
-        for block in self._blocks(sequences):
+        for block in self._blocks(sequences, which):
             work = partial(
                 Encoder._pool_block, sequences=sequences, block=block, pooling=pooling
             )
-            pooled[block] = self._within_memory(work)
-            if progress is not None:
-                progress(len(block))
-        return pooled
+            yield block, self._within_memory(work)
 
     def tokens(self, sequences: Sequences) -> Iterator[tuple[int, NDArray[np.float32]]]:
         """Yield the activations of each document's tokens.
@@ -205,12 +201,14 @@ class Encoder:
         n_tokens = np.diff(sequences.document_starts)[block] - 2 * n_sequences
         return total.finish(torch.from_numpy(n_tokens)).numpy()
 
-    def _blocks(self, sequences: Sequences) -> Iterator[NDArray[np.int64]]:
-        """Cut the documents into blocks, longest first, ties by their tokens."""
+    def _blocks(
+        self, sequences: Sequences, which: NDArray[np.int64] | None = None
+    ) -> Iterator[NDArray[np.int64]]:
+        """Cut documents into blocks, longest first, ties by their tokens."""
+        if which is None:
+            which = np.arange(sequences.n_documents)
         starts = sequences.document_starts
-        order = sort_by_length(
-            np.arange(sequences.n_documents), sequences.token_ids, starts
-        )
+        order = sort_by_length(which, sequences.token_ids, starts)
         lengths = np.maximum(np.diff(starts)[order], 1)
         for cut in cut_by_budget(lengths, BUDGETS_PER_BLOCK * self.max_batch_tokens):
             yield order[cut]

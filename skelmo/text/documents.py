@@ -5,12 +5,12 @@ from __future__ import annotations
 import codecs
 import os
 import zlib
-from collections.abc import Iterator, Sized
+from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from skelmo.validation import check_documents, iterate_documents
+from skelmo.validation import iterate_documents
 
 # A Python may have been built without the last two: imported when there is a file.
 _MODULES = {".gz": "gzip", ".bz2": "bz2", ".xz": "lzma"}
@@ -61,9 +61,6 @@ def stream_documents(
         path = Path(os.fsdecode(X))
         _check_path(path, owner, input)
         return _documents_in(path, owner)
-    if isinstance(X, Sized):
-        found = check_documents(X, owner=owner, missing=missing, input=input)
-        return iter(found.values)
     return iterate_documents(X, owner=owner, missing=missing, input=input)
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from skelmo.text.characters import BEGIN_SENTENCE, END_SENTENCE, token_bytes
 from skelmo.text.sequences import Sequences
@@ -31,6 +31,27 @@ def count_truncation(sequences: Sequences, max_characters: int) -> Truncation:
     -------
     Truncation
     """
+    return total_truncation(cut_tokens(sequences, max_characters))
+
+
+def total_truncation(cut: NDArray[np.int64]) -> Truncation:
+    """Sum up tokens cut in each document."""
+    return Truncation(int(cut.sum()), int(np.count_nonzero(cut)))
+
+
+def cut_tokens(sequences: Sequences, max_characters: int) -> NDArray[np.int64]:
+    """Count, in each document, the tokens of which a part is cut.
+
+    Parameters
+    ----------
+    sequences : Sequences
+    max_characters : int
+        Bytes of a token that are read, two word markers included.
+
+    Returns
+    -------
+    cut : ndarray of shape (N,), int64
+    """
     room = max_characters - 2
     # A sentence marker is one id, however short the limit.
     spared = {BEGIN_SENTENCE, END_SENTENCE}
@@ -39,35 +60,11 @@ def count_truncation(sequences: Sequences, max_characters: int) -> Truncation:
         len(t) * 4 > room and t not in spared and len(token_bytes(t)) > room
         for t in sequences.tokens
     ]
-    if not any(long):
-        return Truncation(0, 0)
-    is_long, starts = np.array(long), sequences.document_starts
-    n_tokens, has_long = 0, np.zeros(sequences.n_documents, dtype=bool)
-    for chunk in sequences.chunks():
-        cut = chunk.start + np.flatnonzero(is_long[sequences.token_ids[chunk]])
-        n_tokens += len(cut)
-        has_long[np.searchsorted(starts, cut, side="right") - 1] = True
-    return Truncation(n_tokens, int(has_long.sum()))
-
-
-def with_repeats(sequences: Sequences, place: Sequence[int | None]) -> Sequences:
-    """Return documents as often as they occur.
-
-    Parameters
-    ----------
-    sequences : Sequences
-        Distinct documents.
-    place : sequence of int or None
-        Which of them each document is; None for a missing one, which is left out.
-
-    Returns
-    -------
-    Sequences
-        Each document as one sequence.
-    """
-    starts = sequences.document_starts
-    spans = [slice(*starts[[k, k + 1]]) for k in place if k is not None]
-    ids = [sequences.token_ids[:0], *(sequences.token_ids[span] for span in spans)]
-    ends = np.cumsum([len(part) for part in ids])
-    every = np.concatenate(ids)
-    return Sequences(sequences.tokens, every, ends, np.arange(len(ends)))
+    cut = np.zeros(sequences.n_documents, dtype=np.int64)
+    if any(long):
+        is_long, starts = np.array(long), sequences.document_starts
+        for chunk in sequences.chunks():
+            found = chunk.start + np.flatnonzero(is_long[sequences.token_ids[chunk]])
+            documents = np.searchsorted(starts, found, side="right") - 1
+            np.add.at(cut, documents, 1)
+    return cut

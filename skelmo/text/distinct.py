@@ -1,0 +1,91 @@
+"""Documents of which each distinct one is to be encoded once."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterator
+from hashlib import blake2b
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skelmo.text.analysis import Analyzer
+from skelmo.text.sequences import Sequences, index_documents
+
+_KEY_BYTES = 16
+
+
+class Distinct(NamedTuple):
+    """Distinct documents, and where they stand among all."""
+
+    sequences: Sequences
+    keys: list[bytes]  # of each: a hash of its tokens and sentence boundaries
+    place: NDArray[np.int64]  # (N,), which of them each document is; -1 is missing
+
+    @property
+    def repeats(self) -> NDArray[np.int64]:
+        """How often each distinct document occurs."""
+        return np.bincount(self.place[self.place >= 0], minlength=len(self.keys))
+
+    @property
+    def rows(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Where the distinct documents stand.
+
+        Returns
+        -------
+        rows : ndarray of shape (n,), int64
+            Indices into `place`, document by document.
+        offsets : ndarray of shape (n_distinct + 1,), int64
+            Document d stands in ``rows[offsets[d]:offsets[d + 1]]``.
+        """
+        rows = np.argsort(self.place, kind="stable")
+        numbers = np.arange(len(self.keys) + 1)
+        return rows, np.searchsorted(self.place[rows], numbers)
+
+
+def index_distinct(
+    documents: Iterator[Any], analyze: Analyzer, at_most: int | None = None
+) -> Distinct:
+    """Analyze documents, and number the tokens of the distinct ones.
+
+    Parameters
+    ----------
+    documents : iterator
+        What `analyze` takes; None for a missing document.
+    analyze : Analyzer
+    at_most : int, optional
+        Stop after the document that makes it so many tokens, a document counted as one
+        more; what is left in `documents` can be read on. By default all are read.
+
+    Returns
+    -------
+    Distinct
+        Two documents are the same if their tokens and sentence boundaries are.
+    """
+    numbers: dict[bytes, int] = {}
+    place = array("q")
+
+    def distinct() -> Iterator[list[list[str]]]:
+        n_tokens = 0
+        for document in documents:
+            if document is None:
+                place.append(-1)
+                continue
+            sequences = analyze(document)
+            key = _key(sequences)
+            n_known = len(numbers)
+            place.append(numbers.setdefault(key, n_known))
+            if len(numbers) > n_known:
+                yield sequences
+            n_tokens += 1 + sum(map(len, sequences))
+            if at_most is not None and n_tokens >= at_most:
+                return
+
+    sequences = index_documents(distinct())
+    return Distinct(sequences, list(numbers), np.frombuffer(place, np.int64))
+
+
+def _key(sequences: list[list[str]]) -> bytes:
+    # What ascii() writes can be read in one way only, and holds lone surrogates too.
+    return blake2b(ascii(sequences).encode(), digest_size=_KEY_BYTES).digest()
