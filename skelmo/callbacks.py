@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from skelmo.training.state import EpochRecord, TrainingState
@@ -111,3 +112,55 @@ class FitTasks:
         """End what a limit of time or a diverging loss has cut short."""
         while len(self.running) > n_running:
             self._end()
+
+
+@contextmanager
+def fit_task(estimator: Any, X: Any, y: Any) -> Iterator[Any]:
+    """Tell callbacks of a fit that may train another estimator in it.
+
+    Parameters
+    ----------
+    estimator : ElmoVectorizer
+        Within its `fit`.
+    X, y : object
+        What the callbacks get as such, an iterator apart.
+
+    Yields
+    ------
+    task : sklearn.callback.CallbackContext or None
+        For `training_task`; None if nobody listens.
+    """
+    listening = getattr(estimator, "_skl_callbacks", None)
+    if not listening and not hasattr(estimator, "_parent_callback_ctx"):
+        yield None
+        return
+    data = {"X": None if isinstance(X, Iterator) else X, "y": y}
+    task = estimator._init_callback_context("fit", max_subtasks=None)
+    task.call_on_fit_task_begin(estimator=estimator, **data)
+    yield task
+    task.call_on_fit_task_end(
+        estimator=estimator, reconstruction_attributes=dict, **data
+    )
+
+
+@contextmanager
+def training_task(task: Any, estimator: Any, model: Any) -> Iterator[None]:
+    """Let a model that is trained within a fit tell the callbacks of that fit.
+
+    Parameters
+    ----------
+    task : sklearn.callback.CallbackContext or None
+        Of the fit.
+    estimator : ElmoVectorizer
+        Whose fit it is.
+    model : ElmoLanguageModel
+        To be trained.
+    """
+    if task is None:
+        yield
+        return
+    inner = task.subcontext(task_name="language-model")
+    with inner.propagate_callback_context(model):
+        inner.call_on_fit_task_begin(estimator=estimator)
+        yield
+        inner.call_on_fit_task_end(estimator=estimator)

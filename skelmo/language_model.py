@@ -393,4 +393,4 @@ default=((1, 32), (2, 32), (3, 64), (4, 128), (5, 128), (6, 128))
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Build the network again, on the device that `device` names here."""
-        super().__setstate__(persistence.with_network(state))
+        super().__setstate__(persistence.with_network(state, type(self).__name__))

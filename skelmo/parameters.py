@@ -166,7 +166,7 @@ def check_pooling(pooling: Any, owner: str) -> list[str]:
 
 
 def check_layers(layers: Any, n_layers: int, owner: str) -> list[int] | None:
-    """Return the indices of the layers to use; None stands for their mean.
+    """Return the indices of the layers to use; None stands for one mix of them.
 
     Parameters
     ----------
@@ -185,7 +185,7 @@ def check_layers(layers: Any, n_layers: int, owner: str) -> list[int] | None:
     ValueError
         If a layer does not exist or is named twice, or none is named.
     """
-    if layers == "mean":
+    if layers in ("mean", "learned"):
         return None
     if layers == "concat":
         return list(range(n_layers))
@@ -198,9 +198,30 @@ def check_layers(layers: Any, n_layers: int, owner: str) -> list[int] | None:
         raise ValueError(
             f"The 'layers' parameter of {owner} must name different layers of this "
             f"language model, 0 to {n_layers - 1} or -{n_layers} to -1, or be 'mean', "
-            f"'top' or 'concat'. Got {layers!r} instead."
+            f"'top', 'concat' or 'learned'. Got {layers!r} instead."
         )
     return found
+
+
+def check_targets(y: Any, owner: str) -> None:
+    """Raise unless there is something to learn the mix from.
+
+    Parameters
+    ----------
+    y : object
+    owner : str
+        The class that asks, for the message.
+
+    Raises
+    ------
+    ValueError
+        If `y` is None.
+    """
+    if y is None:
+        raise ValueError(
+            f"{owner}(layers='learned') learns the weights of the layers from y, but "
+            f"y is None. Pass the targets to fit, or choose layers='mean'."
+        )
 
 
 def _is_whole(value: Any) -> bool:

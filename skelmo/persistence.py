@@ -6,10 +6,14 @@ import math
 import os
 import platform
 import warnings
+from collections.abc import Callable, Sequence
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from safetensors.numpy import load as load_arrays
+from safetensors.numpy import save as save_arrays
 
 from skelmo.nn.bilm import BiLM, BiLMConfig
 from skelmo.nn.softmax import SoftmaxLoss
@@ -44,6 +48,28 @@ def network_arrays(network: LanguageModel) -> dict[str, np.ndarray]:
         for name, array in arrays.items()
         if array.size or not name.startswith("softmax.")
     }
+
+
+def weights_hash(network: LanguageModel, words: Sequence[str]) -> bytes:
+    """Return a hash of what activations depend on.
+
+    Parameters
+    ----------
+    network : LanguageModel
+        Its softmax does not matter.
+    words : sequence of str
+        Rows of the word-level embedding.
+
+    Returns
+    -------
+    digest : bytes
+    """
+    hasher = sha256(ascii((network.bilm.config, list(words))).encode())
+    for name, tensor in sorted(network.bilm.state_dict().items()):
+        hasher.update(f"{name} {tuple(tensor.shape)}".encode())
+        array = np.ascontiguousarray(tensor.detach().float().cpu().numpy())
+        hasher.update(array.data)
+    return hasher.digest()
 
 
 def build_network(
@@ -97,7 +123,36 @@ def load(
     ValueError
         If the model was trained with a function that is not among `parameters`.
     """
-    saved = registry.load(path)
+    return restore(estimator, registry.load(path), parameters, build_network)
+
+
+def restore(
+    estimator: ElmoLanguageModel,
+    saved: SavedModel,
+    parameters: dict[str, Any],
+    build: Callable[[BiLMConfig, dict[str, np.ndarray], torch.device], LanguageModel],
+) -> ElmoLanguageModel:
+    """Make a new estimator fitted, from what was read.
+
+    Parameters
+    ----------
+    estimator : ElmoLanguageModel
+        Filled in place.
+    saved : SavedModel
+    parameters : dict
+        Parameters that replace those of the files.
+    build : callable
+        `build_network`, or what gives back a network built before.
+
+    Returns
+    -------
+    estimator : ElmoLanguageModel
+
+    Raises
+    ------
+    ValueError
+        If the model was trained with a function that is not among `parameters`.
+    """
     settings = saved.settings
     known = dict(settings.get("parameters", {}))
     for name in _CODE:
@@ -113,7 +168,7 @@ def load(
     estimator.set_params(**{**known, **architecture, **parameters})
     device = torch_device(estimator.device)
     estimator.config_ = saved.config
-    estimator.network_ = build_network(saved.config, saved.arrays, device)
+    estimator.network_ = build(saved.config, saved.arrays, device)
     estimator.vocabulary_ = saved.vocabulary
     training = settings.get("training", {})
     history: list[list[Any]] = training.get("history", [])
@@ -159,28 +214,63 @@ def _settings(estimator: ElmoLanguageModel) -> dict[str, Any]:
 
 
 def without_network(state: dict[str, Any]) -> dict[str, Any]:
-    """Return an estimator's state with its network as arrays."""
+    """Return an estimator's state with its network as the bytes of a weight file."""
     if "network_" not in state:
         return state
-    arrays = network_arrays(state["network_"])
-    state = {**state, "network_": arrays, "_skelmo_version": __version__}
+    weights = save_arrays(network_arrays(state["network_"]))
+    state = {**state, "network_": weights, "_skelmo_version": __version__}
     # Twice the size of the weights, and of use to `partial_fit` alone.
     state.pop("_optimizer", None)
     return state
 
 
-def with_network(state: dict[str, Any]) -> dict[str, Any]:
+def with_network(state: dict[str, Any], owner: str) -> dict[str, Any]:
     """Undo `without_network`; a device that is not here is replaced by the CPU."""
     if "network_" not in state:
         return state
-    try:
-        device = torch_device(state["device"])
-    except ValueError:
-        device = torch.device("cpu")
-    network = build_network(state["config_"], state["network_"], device)
-    state = {**state, "network_": network}
-    state.pop("_skelmo_version", None)
+    state = checked_version(state, owner)
+    arrays = load_arrays(state["network_"])
+    device = here(state["device"])
+    return {**state, "network_": build_network(state["config_"], arrays, device)}
+
+
+def checked_version(state: dict[str, Any], owner: str) -> dict[str, Any]:
+    """Return the state of an unpickled estimator without its version stamp.
+
+    Parameters
+    ----------
+    state : dict
+    owner : str
+        Its class, for the message.
+
+    Returns
+    -------
+    state : dict
+
+    Warns
+    -----
+    UserWarning
+        If another version of skelmo wrote it.
+    """
+    state = dict(state)
+    found = state.pop("_skelmo_version", __version__)
+    if found != __version__:
+        warnings.warn(
+            f"This {owner} was pickled by skelmo {found}, and skelmo {__version__} "
+            f"reads it: features may differ, or fail. Fit it again, or install skelmo "
+            f"{found}.",
+            UserWarning,
+            stacklevel=stack_level(),
+        )
     return state
+
+
+def here(name: str) -> torch.device:
+    """Return a device, or the CPU if it is not on this machine."""
+    try:
+        return torch_device(name)
+    except ValueError:
+        return torch.device("cpu")
 
 
 def torch_device(name: str) -> torch.device:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import copy
 import warnings
 from collections.abc import Iterable
+from hashlib import sha256
+from threading import RLock
 from typing import TYPE_CHECKING, Any, NamedTuple
 from weakref import WeakKeyDictionary
 
@@ -13,12 +15,15 @@ from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils.validation import check_is_fitted
 
+from skelmo import shared_models
+from skelmo.caches import models_directory
+from skelmo.callbacks import training_task
 from skelmo.encoding.encoder import Encoder
 from skelmo.encoding.token_cache import TokenCache
 from skelmo.language_model import ElmoLanguageModel
 from skelmo.nn.recurrence import Prepared
 from skelmo.parameters import check_layers
-from skelmo.persistence import torch_device, working_precision
+from skelmo.persistence import torch_device, weights_hash, working_precision
 from skelmo.training.evaluation import LanguageModel
 from skelmo.validation import stack_level
 
@@ -27,7 +32,7 @@ if TYPE_CHECKING:
 
 
 def resolve_language_model(
-    vectorizer: ElmoVectorizer, documents: Iterable[Any]
+    vectorizer: ElmoVectorizer, documents: Iterable[Any], task: Any = None
 ) -> ElmoLanguageModel:
     """Load, take or train the language model of a vectorizer.
 
@@ -36,6 +41,8 @@ def resolve_language_model(
     vectorizer : ElmoVectorizer
     documents : iterable
         To train on, if need be; None, a missing one, is left out.
+    task : sklearn.callback.CallbackContext, optional
+        What callbacks are told of the training by.
 
     Returns
     -------
@@ -53,14 +60,14 @@ def resolve_language_model(
     if isinstance(given, FrozenEstimator):
         return _frozen(given, vectorizer)
     if given is None or isinstance(given, ElmoLanguageModel):
-        return _trained(given or ElmoLanguageModel(), vectorizer, documents)
+        return _trained(given or ElmoLanguageModel(), vectorizer, documents, task)
     functions = {
         "tokenizer": vectorizer.tokenizer,
         "sentence_splitter": vectorizer.sentence_splitter,
         "device": vectorizer.device,
     }
     chosen = {name: value for name, value in functions.items() if value is not None}
-    return ElmoLanguageModel.load(given, **chosen)
+    return shared_models.load(given, chosen)
 
 
 class _Kept(NamedTuple):
@@ -69,10 +76,12 @@ class _Kept(NamedTuple):
     vocabulary: list[str] | None
     word_ids: dict[str, int] | None
     by_dtype: dict[torch.dtype | None, tuple[list[Prepared], TokenCache]]
+    weights_hash: list[bytes]  # one, once it was asked for
 
 
 # By network: it is replaced, not changed, when its estimator is fitted again.
 _kept: WeakKeyDictionary[LanguageModel, _Kept] = WeakKeyDictionary()
+_lock = RLock()
 
 
 def encoder_of(
@@ -94,20 +103,59 @@ def encoder_of(
         It knows the token vectors that other encoders of this network, at this
         precision, have computed; see `skelmo.clear_cache`.
     """
+    network = estimator.network_
+    dtype = _dtype(network, precision)
+    with _lock:
+        kept = _kept_of(estimator)
+        if dtype not in kept.by_dtype:
+            kept.by_dtype[dtype] = network.bilm.prepare(dtype), TokenCache()
+        shared = kept.by_dtype[dtype]
+    return Encoder(network.bilm, kept.word_ids, max_batch_tokens, dtype, *shared)
+
+
+def fingerprint_of(estimator: ElmoLanguageModel, precision: str = "auto") -> bytes:
+    """Return a hash of all that makes the activations of given tokens what they are.
+
+    Parameters
+    ----------
+    estimator : ElmoLanguageModel
+    precision : {"auto", "float32", "bfloat16"}, default="auto"
+        Of matrix products.
+
+    Returns
+    -------
+    fingerprint : bytes
+        Of weights, architecture, the words of the word-level embedding and precision.
+    """
+    dtype = str(_dtype(estimator.network_, precision))
+    return sha256(weights_hash_of(estimator) + dtype.encode()).digest()
+
+
+def weights_hash_of(estimator: ElmoLanguageModel) -> bytes:
+    """Return a hash of the weights that activations depend on, computed once."""
+    with _lock:
+        kept = _kept_of(estimator)
+        if not kept.weights_hash:
+            words = list(kept.word_ids or ())
+            kept.weights_hash.append(weights_hash(estimator.network_, words))
+        return kept.weights_hash[0]
+
+
+def _kept_of(estimator: ElmoLanguageModel) -> _Kept:
     network, vocabulary = estimator.network_, estimator.vocabulary_
     kept = _kept.get(network)
     if kept is None or kept.vocabulary is not vocabulary:
         word_ids = None
         if estimator.config_.word_embedding_dim:
             word_ids = {word: row for row, word in enumerate(vocabulary or [])}
-        kept = _kept[network] = _Kept(vocabulary, word_ids, {})
+        kept = _kept[network] = _Kept(vocabulary, word_ids, {}, [])
+    return kept
+
+
+def _dtype(network: LanguageModel, precision: str) -> torch.dtype | None:
     device = next(network.parameters()).device
     low = working_precision(precision, device, "ElmoVectorizer") == "bfloat16"
-    dtype = torch.bfloat16 if low else None
-    if dtype not in kept.by_dtype:
-        kept.by_dtype[dtype] = network.bilm.prepare(dtype), TokenCache()
-    shared = kept.by_dtype[dtype]
-    return Encoder(network.bilm, kept.word_ids, max_batch_tokens, dtype, *shared)
+    return torch.bfloat16 if low else None
 
 
 def _frozen(given: FrozenEstimator, vectorizer: ElmoVectorizer) -> ElmoLanguageModel:
@@ -130,7 +178,10 @@ def _frozen(given: FrozenEstimator, vectorizer: ElmoVectorizer) -> ElmoLanguageM
 
 
 def _trained(
-    given: ElmoLanguageModel, vectorizer: ElmoVectorizer, documents: Iterable[Any]
+    given: ElmoLanguageModel,
+    vectorizer: ElmoVectorizer,
+    documents: Iterable[Any],
+    task: Any,
 ) -> ElmoLanguageModel:
     if hasattr(given, "network_"):
         warnings.warn(
@@ -153,4 +204,8 @@ def _trained(
     model.set_params(**settings)
     # Better now than after hours of training.
     check_layers(vectorizer.layers, model.num_layers + 1, type(vectorizer).__name__)
-    return model.fit([value for value in documents if value is not None])
+    present = [value for value in documents if value is not None]
+    with training_task(task, vectorizer, model):
+        if vectorizer.cache is None:
+            return model.fit(present)
+        return shared_models.train(model, present, models_directory(vectorizer.cache))

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import replace
 from numbers import Integral
 from typing import Any
 
@@ -16,31 +14,32 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.utils import Tags
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
-from tqdm.auto import tqdm
 
-from skelmo.encoding.encoder import Encoder
+from skelmo.callbacks import CallbackSupportMixin, fit_task
 from skelmo.encoding.pooling import POOLINGS
-from skelmo.fitting import analyzer_of
 from skelmo.language_model import ElmoLanguageModel
-from skelmo.parameters import check_layers, check_pooling, text_tags
-from skelmo.resolving import encoder_of, resolve_language_model
-from skelmo.text.analysis import Analyzer
-from skelmo.text.distinct import Distinct, index_distinct
-from skelmo.text.sequences import ranges
-from skelmo.text.truncation import Truncation, cut_tokens, total_truncation
+from skelmo.mixing import learn_mix
+from skelmo.parameters import check_layers, check_pooling, check_targets, text_tags
+from skelmo.pickling import source_of, with_weights, without_weights
+from skelmo.resolving import resolve_language_model
+from skelmo.text.distinct import Distinct
+from skelmo.transforming import (
+    encode,
+    index_parts,
+    pool_all,
+    pooler_of,
+    truncation_of,
+    vectorizer_analyzer,
+)
 from skelmo.validation import (
     check_column_name,
     check_not_empty,
     column_name,
     iterate_documents,
-    stack_level,
 )
 
-RARELY = 0.001  # a share of cut tokens that is not worth a warning
-TOKENS_AT_ONCE = 2**20  # of an iterator
 
-
-class ElmoVectorizer(TransformerMixin, BaseEstimator):
+class ElmoVectorizer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
     """Turn documents into dense features by an ELMo language model.
 
     The features of a document are its tokens' layer activations, pooled over the
@@ -56,9 +55,10 @@ default=None
         `ElmoLanguageModel`, cloned and trained inside `fit` on the documents given; or
         ``FrozenEstimator(fitted_model)``, used as it is. None trains an
         ``ElmoLanguageModel()``.
-    layers : {"mean", "top", "concat"}, int or list of int, default="mean"
+    layers : {"mean", "top", "concat", "learned"}, int or list of int, default="mean"
         Layers to use; 0 is the character CNN, -1 the top. "mean" averages all layers;
-        "concat" and a list put layers side by side.
+        "concat" and a list put layers side by side; "learned" sums them with weights
+        that `fit` learns from y, the paper's mix.
     pooling : {"mean", "max", "min", "last"} or list of these, default="mean"
         How token activations become a document's; several are put side by side. "last"
         is the last token's forward and the first token's backward half.
@@ -79,6 +79,14 @@ default=None
     precision : {"auto", "float32", "bfloat16"}, default="auto"
         Of matrix products; cells and sums stay float32. "auto" is "bfloat16" on CUDA
         devices that have it, else "float32".
+    cache : {"memory"}, path-like or None, default="memory"
+        Where pooled activations of documents are kept, so that each distinct document
+        goes through a network once, whatever is done with it: in memory, shared by all
+        vectorizers of the process, or in a directory, shared by processes. See
+        `skelmo.cache_info`.
+    store_weights : bool or "auto", default="auto"
+        Whether a pickle holds the weights. "auto" leaves out those that were read from
+        files, to be read from there again, and checked by their hash.
     random_state : int, RandomState instance or None, default=None
         For a language model trained inside `fit` that has none of its own.
     verbose : int, default=0
@@ -91,6 +99,10 @@ default=None
     truncation_ : Truncation
         Tokens of `fit` of which the language model reads only a part, and the
         documents they stand in.
+    layer_weights_ : ndarray of shape (num_layers + 1,), float64
+        Weights of the layers, positive and of sum 1; only for ``layers="learned"``.
+    gamma_ : float
+        What the weighted sum of layers is multiplied by; likewise.
     feature_names_in_ : ndarray of shape (1,)
         Name of the column given to `fit`; only there if it had one.
 
@@ -121,7 +133,12 @@ default=None
 
     _parameter_constraints: dict[str, list[Any]] = {
         "language_model": [str, os.PathLike, ElmoLanguageModel, FrozenEstimator, None],
-        "layers": [StrOptions({"mean", "top", "concat"}), Integral, list, tuple],
+        "layers": [
+            StrOptions({"mean", "top", "concat", "learned"}),
+            Integral,
+            list,
+            tuple,
+        ],  # fmt: skip
         "pooling": [StrOptions(set(POOLINGS)), list, tuple],
         "tokenizer": [callable, None],
         "sentence_splitter": [callable, StrOptions({"lines"}), None],
@@ -130,6 +147,8 @@ default=None
         "max_batch_tokens": [Interval(Integral, 1, None, closed="left")],
         "device": [str, None],
         "precision": [StrOptions({"auto", "float32", "bfloat16"})],
+        "cache": [str, os.PathLike, None],
+        "store_weights": ["boolean", StrOptions({"auto"})],
         "random_state": ["random_state"],
         "verbose": ["verbose"],
     }
@@ -151,6 +170,8 @@ default=None
         max_batch_tokens: int = 8192,
         device: str | None = None,
         precision: str = "auto",
+        cache: str | os.PathLike[str] | None = "memory",
+        store_weights: bool | str = "auto",
         random_state: int | np.random.RandomState | None = None,
         verbose: int = 0,
     ) -> None:
@@ -164,42 +185,51 @@ default=None
         self.max_batch_tokens = max_batch_tokens
         self.device = device
         self.precision = precision
+        self.cache = cache
+        self.store_weights = store_weights
         self.random_state = random_state
         self.verbose = verbose
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X: Any, y: Any = None) -> ElmoVectorizer:
-        """Load or train the language model.
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> ElmoVectorizer:
+        """Load or train the language model, and learn the mix of layers if asked to.
 
         Parameters
         ----------
         X : iterable of str
             Documents: a list, Series, array, generator or a frame of one column.
-        y : None
-            Ignored.
+        y : array-like of shape (n_documents,) or (n_documents, n_targets), default=None
+            Classes or numbers, for ``layers="learned"``; ignored otherwise.
+        sample_weight : array-like of shape (n_documents,), default=None
+            Weight of each document in learning the mix; ignored otherwise.
 
         Returns
         -------
         self : ElmoVectorizer
         """
-        self._fit(X)
+        self._fit(X, y, sample_weight)
         return self
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit_transform(self, X: Any, y: Any = None) -> NDArray[np.float32]:
+    def fit_transform(
+        self, X: Any, y: Any = None, sample_weight: Any = None
+    ) -> NDArray[np.float32]:
         """Fit, then transform the same documents.
 
         Parameters
         ----------
         X : iterable of str
-        y : None
-            Ignored.
+        y : array-like, default=None
+            As for `fit`.
+        sample_weight : array-like of shape (n_documents,), default=None
+            As for `fit`.
 
         Returns
         -------
         features : ndarray of shape (n_documents, n_features), float32
         """
-        return self._encode([self._fit(X)])
+        distinct, pooled = self._fit(X, y, sample_weight)
+        return encode(self, [distinct], pooled)
 
     def transform(self, X: Any) -> NDArray[np.float32]:
         """Encode documents.
@@ -214,7 +244,8 @@ default=None
         features : ndarray of shape (n_documents, n_features), float32
             Zeros for a document without tokens.
         """
-        return self._encode(self._parts(X))
+        endless = isinstance(X, Iterator)
+        return encode(self, index_parts(self, self._check(X), endless))
 
     def transform_tokens(self, X: Any) -> list[NDArray[np.float32]]:
         """Encode every token, with the layers mixed per token.
@@ -228,10 +259,11 @@ default=None
         features : list of ndarray of shape (n_tokens, n_token_features), float32
             One array per document; row k belongs to token k of `tokenize`.
         """
-        distinct = index_distinct(self._check(X), self._analyzer())
+        (distinct,) = index_parts(self, self._check(X), endless=False)
         config = self.language_model_.config_
         empty = np.zeros((0, config.n_layers, config.n_features), dtype=np.float32)
-        found = dict(self._encoder().tokens(distinct.sequences))
+        encoder = pooler_of(self).encoder
+        found = dict(encoder.tokens(distinct.sequences))
         return [self._mix(found.get(k, empty)) for k in distinct.place.tolist()]
 
     def tokenize(self, X: Any) -> list[list[str]]:
@@ -246,7 +278,7 @@ default=None
         tokens : list of list of str
             Empty for a missing document.
         """
-        documents, analyze = self._check(X), self._analyzer()
+        documents, analyze = self._check(X), vectorizer_analyzer(self)
         return [
             []
             if value is None
@@ -288,27 +320,49 @@ default=None
         """Say that documents go in and dense float32 comes out."""
         tags = text_tags(super().__sklearn_tags__(), self.missing)
         tags.transformer_tags.preserves_dtype = []
+        tags.target_tags.required = self.layers == "learned"
         return tags
 
-    def _fit(self, X: Any) -> Distinct:
-        """Fit; return the indexed documents, which need not be read and cut again."""
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave out weights that can be read again, as `store_weights` says."""
+        return without_weights(self, super().__getstate__())
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Read the weights again, if they were left out."""
+        super().__setstate__(with_weights(state, type(self).__name__))
+
+    def _fit(
+        self, X: Any, y: Any, sample_weight: Any
+    ) -> tuple[Distinct, NDArray[np.float32] | None]:
+        """Fit; return the documents, and the layers that a mix was learned on."""
         owner = type(self).__name__
         self._pooling = check_pooling(self.pooling, owner)
+        is_learned = isinstance(self.layers, str) and self.layers == "learned"
+        if is_learned:
+            check_targets(y, owner)
         name = column_name(X, owner)
-        documents: Iterable[Any] = self._read(X)
-        if isinstance(self.language_model, ElmoLanguageModel | None):
-            documents = list(documents)  # read twice
-            check_not_empty(len(documents), owner)
-        self.language_model_ = resolve_language_model(self, documents)
-        n_layers = self.language_model_.config_.n_layers
-        self._layers = check_layers(self.layers, n_layers, owner)
-        self.__dict__.pop("feature_names_in_", None)
-        if name is not None:
-            self.feature_names_in_ = np.array([name], dtype=object)
-        distinct = index_distinct(iter(documents), self._analyzer())
-        check_not_empty(len(distinct.place), owner)
-        self.truncation_ = self._truncation(distinct)
-        return distinct
+        with fit_task(self, X, y) as task:
+            documents: Iterable[Any] = self._read(X)
+            if isinstance(self.language_model, ElmoLanguageModel | None):
+                documents = list(documents)  # read twice
+                check_not_empty(len(documents), owner)
+            self.language_model_ = resolve_language_model(self, documents, task)
+            self._source = source_of(self.language_model)
+            n_layers = self.language_model_.config_.n_layers
+            self._layers = check_layers(self.layers, n_layers, owner)
+            for fitted in ("feature_names_in_", "layer_weights_", "gamma_"):
+                self.__dict__.pop(fitted, None)
+            if name is not None:
+                self.feature_names_in_ = np.array([name], dtype=object)
+            (distinct,) = index_parts(self, iter(documents), endless=False)
+            check_not_empty(len(distinct.place), owner)
+            self.truncation_ = truncation_of(self, distinct)
+            pooled = None
+            if is_learned:
+                pooled = pool_all(self, distinct)
+                mix = learn_mix(pooled, y, sample_weight, owner=owner)
+                self.layer_weights_, self.gamma_ = mix
+        return distinct, pooled
 
     def _read(self, X: Any) -> Iterator[Any]:
         return iterate_documents(
@@ -323,78 +377,13 @@ default=None
         check_column_name(column_name(X, owner), fitted, owner)
         return self._read(X)
 
-    def _parts(self, X: Any) -> Iterator[Distinct]:
-        """Index documents: those of an iterator, whose end may be far, part by part."""
-        documents, analyze = self._check(X), self._analyzer()
-        at_most = TOKENS_AT_ONCE if isinstance(X, Iterator) else None
-        while True:
-            distinct = index_distinct(documents, analyze, at_most)
-            yield distinct
-            if at_most is None or not len(distinct.place):
-                return
-
-    def _encode(self, parts: Iterable[Distinct]) -> NDArray[np.float32]:
-        """Pool each distinct document once and mix its layers."""
-        n_features = len(self.get_feature_names_out())
-        fill = np.nan if self.missing == "nan" else 0.0
-        features = np.empty((0, n_features), dtype=np.float32)
-        encoder = self._encoder()
-        n_tokens, cut = 0, Truncation(0, 0)
-        with tqdm(desc="encode", unit="document", disable=not self.verbose) as bar:
-            for part in parts:
-                start, n_documents = len(features), len(part.place)
-                # In place, where a concatenation at the end would take twice as much.
-                features.resize((start + n_documents, n_features), refcheck=False)
-                rows, offsets = part.rows
-                features[start + rows[: offsets[0]]] = fill
-                bar.total = (bar.total or 0) + n_documents
-                bar.update(int(offsets[0]))
-                for documents, pooled in encoder.pool(part.sequences, self._pooling):
-                    mixed = self._mix(pooled).reshape(len(pooled), n_features)
-                    lengths = np.diff(offsets)[documents]
-                    where = start + rows[ranges(offsets[documents], lengths)]
-                    features[where] = np.repeat(mixed, lengths, axis=0)
-                    bar.update(len(where))
-                n_tokens += len(part.sequences.token_ids)
-                found = self._truncation(part)
-                cut = Truncation(*map(sum, zip(cut, found, strict=True)))
-        if cut.n_tokens > RARELY * n_tokens:
-            self._warn_of_truncation(cut)
-        return features
-
     def _mix(self, activations: NDArray[np.float32]) -> NDArray[np.float32]:
         """Mix or choose layers: (..., L + 1, 2P) to (..., n_token_features)."""
+        if hasattr(self, "layer_weights_"):
+            weights = (self.gamma_ * self.layer_weights_).astype(np.float32)
+            return np.einsum("...lp,l->...p", activations, weights)
         if self._layers is None:
             return activations.mean(axis=-2)
         rows = activations.shape[:-2]
         n_features = len(self._layers) * activations.shape[-1]
         return activations[..., self._layers, :].reshape(*rows, n_features)
-
-    def _encoder(self) -> Encoder:
-        return encoder_of(self.language_model_, self.max_batch_tokens, self.precision)
-
-    def _analyzer(self) -> Analyzer:
-        own = analyzer_of(self.language_model_)
-        return replace(
-            own,
-            tokenizer=self.tokenizer or own.tokenizer,
-            sentence_splitter=self.sentence_splitter or own.sentence_splitter,
-            input=self.input,
-        )
-
-    def _truncation(self, distinct: Distinct) -> Truncation:
-        """Count what is cut in all documents, not in the distinct ones alone."""
-        limit = self.language_model_.config_.max_characters
-        cut = cut_tokens(distinct.sequences, limit)
-        return total_truncation(np.repeat(cut, distinct.repeats))
-
-    def _warn_of_truncation(self, cut: Truncation) -> None:
-        room = self.language_model_.config_.max_characters - 2
-        warnings.warn(
-            f"{type(self).__name__}: {cut.n_tokens} tokens in {cut.n_documents} "
-            f"documents are longer than the {room} bytes that the language model "
-            f"reads of a token; the rest of them is ignored. Use a tokenizer that "
-            f"cuts shorter tokens if that matters.",
-            UserWarning,
-            stacklevel=stack_level(),
-        )

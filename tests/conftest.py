@@ -9,7 +9,7 @@ import torch
 from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
 
-from skelmo import ElmoLanguageModel, ElmoVectorizer
+from skelmo import ElmoLanguageModel, ElmoVectorizer, clear_cache
 
 torch.set_num_threads(1)
 
@@ -22,6 +22,12 @@ _ENDINGS = (".", "!", " at night.", " because it rains.", ", as always.")
 def _sentence(rng):
     words = [rng.choice(w) for w in (_SUBJECTS, _VERBS, _OBJECTS)]
     return " ".join(words) + rng.choice(_ENDINGS)
+
+
+@pytest.fixture(autouse=True)
+def _nothing_kept():
+    """Let no test answer from what another has left in memory."""
+    clear_cache()
 
 
 @pytest.fixture(scope="session")
@@ -60,7 +66,7 @@ def frozen(language_model):
 @pytest.fixture
 def vectorizer(frozen, texts):
     """Return a vectorizer fitted on five texts."""
-    return ElmoVectorizer(language_model=frozen).fit(texts[:5])
+    return ElmoVectorizer(language_model=frozen, cache=None).fit(texts[:5])
 
 
 @pytest.fixture
@@ -68,7 +74,8 @@ def make(frozen, texts):
     """Return a function from parameters to a vectorizer fitted on five texts."""
 
     def make(**parameters):
-        given = {"language_model": clone(frozen), **parameters}
+        # A cache would answer for the encoder.
+        given = {"language_model": clone(frozen), "cache": None, **parameters}
         X = texts[:5]
         if given.get("input") == "tokens":
             X = [text.split() for text in X]

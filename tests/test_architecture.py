@@ -22,12 +22,15 @@ TIERS = (
     {"skelmo.text", "skelmo.nn", "skelmo.batching"},
     {"skelmo.activations"},
     {"skelmo.encoding", "skelmo.training", "skelmo.pretrained"},
-    {"skelmo.parameters", "skelmo.persistence", "skelmo.callbacks"},
+    {"skelmo.mixing", "skelmo.parameters", "skelmo.persistence", "skelmo.callbacks"},
     {"skelmo.fitting"},
     {"skelmo.prediction"},
     {"skelmo.language_model"},
-    {"skelmo.resolving", "skelmo.display"},
-    {"skelmo.vectorizer"},
+    {"skelmo.shared_models"},
+    {"skelmo.caches", "skelmo.display"},
+    {"skelmo.resolving"},
+    {"skelmo.pickling", "skelmo.transforming"},
+    {"skelmo.vectorizer", "skelmo.inspection", "skelmo.testing"},
     {"skelmo"},
 )
 TIER_OF = {name: number for number, names in enumerate(TIERS) for name in names}

@@ -55,8 +55,8 @@ def test_filters_have_a_form_and_fit_into_a_token(tiny, texts):
 def test_layers_name_those_there_are(frozen, tiny, texts, layers):
     message = (
         f"The 'layers' parameter of ElmoVectorizer must name different layers of this "
-        f"language model, 0 to 2 or -3 to -1, or be 'mean', 'top' or 'concat'. Got "
-        f"{layers!r} instead."
+        f"language model, 0 to 2 or -3 to -1, or be 'mean', 'top', 'concat' or "
+        f"'learned'. Got {layers!r} instead."
     )
 
     def tokenizer(sentence):
@@ -94,7 +94,7 @@ def among(*words):
         (
             ElmoVectorizer(layers="first"),
             "'first'",
-            among("mean", "top", "concat")
+            among("mean", "top", "concat", "learned")
             + ", an instance of 'int', an instance of 'list' or an instance of 'tuple'",
         ),
         (ElmoVectorizer(missing=None), "None", among("error", "empty", "nan")),

@@ -333,6 +333,48 @@ def test_a_vectorizer_trains_the_language_model_with_its_callbacks(model, texts)
 
 
 @needs_callbacks
+def test_the_fit_of_a_vectorizer_holds_that_of_its_model(model, texts):
+    vectorizer = ElmoVectorizer(language_model=model)
+    plain = clone(vectorizer).set_params(cache=None).fit_transform(texts)
+    recorder, outer = Propagated(), Recorder()
+    vectorizer.set_callbacks(recorder, outer)
+    np.testing.assert_allclose(vectorizer.fit_transform(texts), plain, atol=1e-6)
+    # The fit of the model stands for the task that it is within the other.
+    begun = [task for what, task in recorder.events if what == "begin"]
+    assert begun[:3] == ["fit", "fit", "epoch"]
+    assert recorder.count("end", "epoch") == 3
+    assert recorder.count("end", "fit") == 2
+    inner = recorder.contexts[1]
+    assert inner.estimator_name == "ElmoLanguageModel"
+    assert inner.source_task_name == "language-model"
+    assert inner.parent.estimator_name == inner.source_estimator_name
+    assert inner.source_estimator_name == "ElmoVectorizer"
+    # A callback that is not passed on hears of the vectorizer alone.
+    assert outer.events == [
+        ("setup", "fit"), ("begin", "fit"), ("begin", "language-model"),
+        ("end", "language-model"), ("end", "fit"), ("teardown", "fit"),
+    ]  # fmt: skip
+    assert outer.data[0][0] is texts
+    # The model is remembered: there is no epoch to tell of.
+    vectorizer.set_callbacks(again := Propagated()).fit(texts)
+    assert again.count("end", "fit") == 1
+    assert again.count("begin", "epoch") == 0
+    assert not {name for name in vars(vectorizer) if "callback_" in name}
+
+
+@needs_callbacks
+def test_the_fit_of_a_vectorizer_that_trains_nothing_is_a_task(frozen, texts):
+    vectorizer = ElmoVectorizer(language_model=frozen).set_callbacks(
+        recorder := Recorder()
+    )
+    vectorizer.fit(iter(texts))
+    assert recorder.events == [
+        ("setup", "fit"), ("begin", "fit"), ("end", "fit"), ("teardown", "fit")
+    ]  # fmt: skip
+    assert {X for X, _ in recorder.data} == {None}
+
+
+@needs_callbacks
 def test_a_pipeline_passes_its_callbacks_on(model, texts):
     recorder = Propagated(stop_at=("epoch", 2))
     pipe = make_pipeline(model).set_callbacks(recorder).fit(texts)

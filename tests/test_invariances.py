@@ -20,8 +20,9 @@ POOLING = ["mean", "max", "min", "last"]
 def vectorizer(request, tiny, texts):
     model = ElmoLanguageModel(**tiny, sequence=request.param).fit(texts)
     vectorizer = ElmoVectorizer(
-        language_model=FrozenEstimator(model), layers="concat", pooling=POOLING
-    )
+        language_model=FrozenEstimator(model), layers="concat", pooling=POOLING,
+        cache=None,
+    )  # fmt: skip
     return vectorizer.fit(texts)
 
 
@@ -88,6 +89,7 @@ def test_the_batch_size_does_not_matter(
         layers="concat",
         pooling=POOLING,
         max_batch_tokens=max_batch_tokens,
+        cache=None,
     ).fit(documents)
     assert_allclose(other.transform(documents), expected, **CLOSE)
     tokens = vectorizer.transform_tokens(documents)

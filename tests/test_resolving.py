@@ -69,7 +69,7 @@ def test_no_model_stands_for_the_default_one(monkeypatch, language_model, texts)
     vectorizer = ElmoVectorizer(random_state=5, verbose=2).fit(iter(texts))
     expected = ElmoLanguageModel(random_state=5, verbose=2).get_params()
     assert asked == [(expected, texts)]
-    assert vectorizer.language_model_ is language_model
+    assert vectorizer.language_model_.network_ is language_model.network_
 
 
 def test_a_frozen_model_must_be_fitted_and_a_language_model(texts):

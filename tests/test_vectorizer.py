@@ -15,6 +15,7 @@ from sklearn.compose import ColumnTransformer
 from sklearn.frozen import FrozenEstimator
 
 from skelmo import ElmoLanguageModel, ElmoVectorizer
+from skelmo.encoding.encoder import Encoder
 from skelmo.text.tokenization import split_sentences, tokenize
 
 P = 8  # proj_size: features of one direction
@@ -290,7 +291,7 @@ def test_a_column_of_another_name_is_refused(frozen, texts):
 
 @pytest.mark.parametrize("at_once", [1, 40, 10_000])
 def test_an_iterator_is_encoded_part_by_part(make, texts, at_once, monkeypatch):
-    monkeypatch.setattr("skelmo.vectorizer.TOKENS_AT_ONCE", at_once)
+    monkeypatch.setattr("skelmo.transforming.TOKENS_AT_ONCE", at_once)
     X = [*texts[:20], None, *texts[:5], "", "   ", *texts[20:40], None]
     for missing in ("empty", "nan"):
         vectorizer = make(missing=missing, pooling=["mean", "max"], layers="concat")
@@ -307,9 +308,9 @@ def test_an_iterator_is_encoded_part_by_part(make, texts, at_once, monkeypatch):
 
 
 def test_of_an_iterator_a_part_is_in_memory(make, texts, monkeypatch):
-    monkeypatch.setattr("skelmo.vectorizer.TOKENS_AT_ONCE", 50)
+    monkeypatch.setattr("skelmo.transforming.TOKENS_AT_ONCE", 50)
     vectorizer, n_read, ahead = make(), 0, []
-    encode = type(vectorizer._encoder()).pool
+    encode = Encoder.pool
 
     def pool(encoder, sequences, *arguments):
         ahead.append(n_read - sum(ahead))
@@ -321,14 +322,14 @@ def test_of_an_iterator_a_part_is_in_memory(make, texts, monkeypatch):
             n_read += 1
             yield text
 
-    monkeypatch.setattr("skelmo.encoding.encoder.Encoder.pool", pool)
+    monkeypatch.setattr(Encoder, "pool", pool)
     vectorizer.transform(read())
     assert sum(ahead) == len(texts)
     assert max(ahead) <= 10
 
 
 def test_cut_tokens_of_all_parts_are_told_of_once(make, monkeypatch):
-    monkeypatch.setattr("skelmo.vectorizer.TOKENS_AT_ONCE", 3)
+    monkeypatch.setattr("skelmo.transforming.TOKENS_AT_ONCE", 3)
     vectorizer = make()
     X = ["a " + "b" * 60, "c", "a " + "b" * 60, "d " + "e" * 70 + " " + "f" * 80]
     message = "^ElmoVectorizer: 4 tokens in 3 documents are longer than the 48 bytes "

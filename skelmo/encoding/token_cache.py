@@ -114,13 +114,7 @@ class TokenCache:
         self.table = table
 
 
-def clear_cache() -> None:
-    """Free the memory of the token vectors kept by all models of this process.
-
-    Examples
-    --------
-    >>> import skelmo
-    >>> skelmo.clear_cache()
-    """
+def clear_all() -> None:
+    """Free the memory of the token vectors kept by all models of this process."""
     for cache in list(_caches):
         cache.clear()

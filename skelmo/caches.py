@@ -1,0 +1,104 @@
+"""What this process keeps from call to call, and how to see and to empty it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+from skelmo import shared_models
+from skelmo.encoding import token_cache
+from skelmo.encoding.activation_cache import ActivationCache, CacheInfo, MemoryCache
+from skelmo.encoding.disk_cache import DiskCache
+
+_memory = MemoryCache()
+
+
+def cache_of(cache: str | os.PathLike[str] | None) -> ActivationCache | None:
+    """Return the cache that an estimator's parameter of that name means.
+
+    Parameters
+    ----------
+    cache : {"memory"}, path-like or None
+
+    Returns
+    -------
+    cache : ActivationCache or None
+    """
+    if cache is None:
+        return None
+    return _memory if cache == "memory" else DiskCache(cache)
+
+
+def models_directory(cache: str | os.PathLike[str]) -> Path | None:
+    """Return where language models trained inside `fit` are kept.
+
+    Parameters
+    ----------
+    cache : {"memory"} or path-like
+
+    Returns
+    -------
+    directory : pathlib.Path or None
+        None is in memory alone.
+    """
+    return None if cache == "memory" else Path(cache) / "models"
+
+
+def cache_info(cache: str | os.PathLike[str] = "memory") -> CacheInfo:
+    """Return what a cache of pooled activations holds, and what it was good for.
+
+    Parameters
+    ----------
+    cache : {"memory"} or path-like, default="memory"
+        As the parameter of `ElmoVectorizer`.
+
+    Returns
+    -------
+    info : CacheInfo
+        Hits; misses, which are documents that really went through a network; entries;
+        and bytes. Of a directory they are those of all processes.
+
+    Examples
+    --------
+    >>> import skelmo
+    >>> skelmo.clear_cache()
+    >>> skelmo.cache_info()
+    CacheInfo(hits=0, misses=0, entries=0, bytes=0)
+    """
+    return _named(cache, "cache_info").info()
+
+
+def clear_cache(cache: str | os.PathLike[str] = "memory") -> None:
+    """Empty a cache of pooled activations.
+
+    Parameters
+    ----------
+    cache : {"memory"} or path-like, default="memory"
+        As the parameter of `ElmoVectorizer`. "memory" also frees the token vectors and
+        the language models kept in this process; a directory is also cleared of the
+        language models trained inside `fit`.
+
+    Examples
+    --------
+    >>> import skelmo
+    >>> skelmo.clear_cache()
+    """
+    _named(cache, "clear_cache").clear()
+    directory = models_directory(cache)
+    if directory is not None:
+        shutil.rmtree(directory, ignore_errors=True)
+        return
+    token_cache.clear_all()
+    shared_models.forget()
+
+
+def _named(cache: Any, owner: str) -> ActivationCache:
+    found = cache_of(cache)
+    if found is None:
+        raise ValueError(
+            f"{owner} needs 'memory' or a directory, got None. Give the parameter "
+            f"`cache` of the vectorizer."
+        )
+    return found
