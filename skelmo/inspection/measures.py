@@ -1,0 +1,172 @@
+"""Counts of indexed documents: tokens, scripts, what is cut and what is unseen."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections import Counter
+from functools import cache
+from typing import NamedTuple
+
+import numpy as np
+import regex
+from numpy.typing import NDArray
+
+from skelmo.language_model import ElmoLanguageModel
+from skelmo.text.characters import BEGIN_SENTENCE, END_SENTENCE, token_bytes
+from skelmo.text.distinct import Distinct
+from skelmo.text.truncation import cut_tokens, total_truncation
+
+_N_EXAMPLES = 10
+_CHARACTERS_AT_ONCE = 2**20  # whose scripts are looked up
+
+_SCRIPTS = """
+    Latin Han Cyrillic Arabic Devanagari Hiragana Katakana Hangul Greek Hebrew Thai
+    Bengali Tamil Telugu Gujarati Gurmukhi Kannada Malayalam Oriya Sinhala Myanmar
+    Khmer Lao Tibetan Georgian Armenian Ethiopic Mongolian Thaana Syriac Bopomofo
+    Cherokee Canadian_Aboriginal Tifinagh Nko Javanese Balinese Yi
+"""
+
+
+class Quantiles(NamedTuple):
+    """How a count is distributed over the documents that are not missing."""
+
+    min: int
+    q05: float
+    q25: float
+    median: float
+    q75: float
+    q95: float
+    max: int
+    mean: float
+    total: int
+
+
+class TokenExample(NamedTuple):
+    """A token, how often it occurs, and its length in UTF-8."""
+
+    token: str
+    n: int
+    n_bytes: int
+
+
+class CutTokens(NamedTuple):
+    """Tokens longer than the language model reads; the most frequent ones first."""
+
+    limit: int  # bytes of a token that are read
+    n_tokens: int
+    n_documents: int
+    examples: list[TokenExample]
+
+
+class UnseenTokens(NamedTuple):
+    """Tokens that the vocabulary lacks; the most frequent ones first."""
+
+    share: float  # of all tokens
+    share_of_types: float  # of the different ones
+    training_share: float | None  # `unknown_share_` of the language model
+    examples: list[TokenExample]
+
+
+def token_counts(distinct: Distinct) -> NDArray[np.int64]:
+    """Count the occurrences of each token in all documents, repeated ones too."""
+    sequences, repeats = distinct.sequences, distinct.repeats
+    counts = np.zeros(len(sequences.tokens), dtype=np.int64)
+    starts = sequences.document_starts
+    for chunk in sequences.chunks():
+        positions = np.arange(chunk.start, chunk.stop)
+        documents = np.searchsorted(starts, positions, side="right") - 1
+        ids, n = sequences.token_ids[chunk], repeats[documents]
+        counts += np.bincount(ids, n, len(counts)).astype(np.int64)
+    n_sequences = int((np.diff(sequences.document_offsets) * repeats).sum())
+    for marker in (BEGIN_SENTENCE, END_SENTENCE):
+        counts[bisect_left(sequences.tokens, marker)] -= n_sequences
+    return counts
+
+
+def quantiles_of(values: NDArray[np.int64]) -> Quantiles:
+    """Return the quantiles of counts, zeros if there is none."""
+    if not len(values):
+        return Quantiles(0, 0.0, 0.0, 0.0, 0.0, 0.0, 0, 0.0, 0)
+    inner = np.quantile(values, [0.05, 0.25, 0.5, 0.75, 0.95]).tolist()
+    total = int(values.sum())
+    ends = int(values.min()), int(values.max())
+    q05, q25, median, q75, q95 = inner
+    mean = total / len(values)
+    return Quantiles(ends[0], q05, q25, median, q75, q95, ends[1], mean, total)
+
+
+def script_shares(tokens: list[str], counts: NDArray[np.int64]) -> dict[str, float]:
+    """Return each script's share of the letters, from one look at each character."""
+    totals = np.zeros(0x110000)
+    lengths = np.array([len(token) for token in tokens])
+    last = np.cumsum(lengths) // _CHARACTERS_AT_ONCE
+    bounds = [0, *(np.flatnonzero(np.diff(last)) + 1).tolist(), len(tokens)]
+    for start, stop in zip(bounds, bounds[1:], strict=False):
+        text = "".join(tokens[start:stop])
+        codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
+        n = np.repeat(counts[start:stop], lengths[start:stop])
+        found = np.bincount(codes, n)
+        totals[: len(found)] += found
+    scripts: Counter[str] = Counter()
+    characters = "".join(map(chr, np.flatnonzero(totals)))
+    for match in _script_pattern().finditer(characters):
+        scripts[match.lastgroup or ""] += totals[ord(match.group())]
+    n_letters = sum(scripts.values())
+    return {
+        script.replace("_", " "): float(n / n_letters)
+        for script, n in scripts.most_common()
+    }
+
+
+@cache
+def _script_pattern() -> regex.Pattern[str]:
+    groups = "|".join(
+        rf"(?P<{s}>[\p{{L}}&&\p{{Script={s}}}])" for s in _SCRIPTS.split()
+    )
+    return regex.compile(rf"{groups}|(?P<other>\p{{L}})", regex.V1)
+
+
+def _examples(
+    tokens: list[str], counts: NDArray[np.int64], which: list[int]
+) -> list[TokenExample]:
+    """Return the most frequent of some tokens; ties in the order of the tokens."""
+    chosen = sorted(which, key=lambda k: (-counts[k], k))[:_N_EXAMPLES]
+    return [
+        TokenExample(tokens[k], int(counts[k]), len(token_bytes(tokens[k])))
+        for k in chosen
+    ]
+
+
+def long_tokens(
+    distinct: Distinct, counts: NDArray[np.int64], model: ElmoLanguageModel
+) -> CutTokens:
+    """Count the tokens that the language model reads only a part of."""
+    limit, tokens = model.config_.max_characters, distinct.sequences.tokens
+    cut = cut_tokens(distinct.sequences, limit)
+    total = total_truncation(np.repeat(cut, distinct.repeats))
+    room = limit - 2
+    spared = {BEGIN_SENTENCE, END_SENTENCE}
+    long = [
+        k
+        for k, token in enumerate(tokens)
+        if len(token) * 4 > room and len(token_bytes(token)) > room
+        and token not in spared
+    ]  # fmt: skip
+    return CutTokens(room, *total, _examples(tokens, counts, long))
+
+
+def unseen_tokens(
+    tokens: list[str], counts: NDArray[np.int64], model: ElmoLanguageModel
+) -> UnseenTokens | None:
+    """Count the tokens that the vocabulary lacks, if there is one."""
+    if not model.vocabulary_:
+        return None
+    known = set(model.vocabulary_)
+    there = np.flatnonzero(counts).tolist()
+    which = [k for k in there if tokens[k] not in known]
+    share = counts[which].sum() / max(counts.sum(), 1)
+    training_share = getattr(model, "unknown_share_", None)
+    examples = _examples(tokens, counts, which)
+    return UnseenTokens(
+        float(share), len(which) / max(len(there), 1), training_share, examples
+    )
