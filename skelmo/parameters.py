@@ -6,8 +6,10 @@ import os
 from numbers import Integral, Real
 from typing import Any
 
+import numpy as np
 from sklearn.utils import Tags
 from sklearn.utils._param_validation import Interval, RealNotInt, StrOptions
+from sklearn.utils.validation import _check_sample_weight
 
 from skelmo.encoding.pooling import POOLINGS
 from skelmo.training.optimizer import SOLVERS
@@ -221,6 +223,31 @@ def check_targets(y: Any, owner: str) -> None:
         raise ValueError(
             f"{owner}(layers='learned') learns the weights of the layers from y, but "
             f"y is None. Pass the targets to fit, or choose layers='mean'."
+        )
+
+
+def check_sample_weight(sample_weight: Any, n_documents: int, owner: str) -> None:
+    """Raise unless weights of documents are as many numbers, not all of them 0.
+
+    Parameters
+    ----------
+    sample_weight : array-like or None
+    n_documents : int
+    owner : str
+        The class that asks, for the message.
+
+    Raises
+    ------
+    ValueError
+        If they are of another shape, or all 0.
+    """
+    if sample_weight is None:
+        return
+    weight = _check_sample_weight(sample_weight, np.empty((n_documents, 1)))
+    if not weight.any():
+        raise ValueError(
+            f"{owner} needs a weight that is not zero, but all {n_documents} of "
+            f"sample_weight are. Leave it out, or weight some documents."
         )
 
 

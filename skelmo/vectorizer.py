@@ -19,7 +19,13 @@ from skelmo.callbacks import CallbackSupportMixin, fit_task
 from skelmo.encoding.pooling import POOLINGS
 from skelmo.language_model import ElmoLanguageModel
 from skelmo.mixing import learn_mix
-from skelmo.parameters import check_layers, check_pooling, check_targets, text_tags
+from skelmo.parameters import (
+    check_layers,
+    check_pooling,
+    check_sample_weight,
+    check_targets,
+    text_tags,
+)
 from skelmo.pickling import source_of, with_weights, without_weights
 from skelmo.resolving import resolve_language_model
 from skelmo.text.distinct import Distinct
@@ -356,6 +362,7 @@ default=None
                 self.feature_names_in_ = np.array([name], dtype=object)
             (distinct,) = index_parts(self, iter(documents), endless=False)
             check_not_empty(len(distinct.place), owner)
+            check_sample_weight(sample_weight, len(distinct.place), owner)
             self.truncation_ = truncation_of(self, distinct)
             pooled = None
             if is_learned:

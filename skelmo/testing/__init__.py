@@ -1,0 +1,19 @@
+"""Checks of transformers that take documents, for anybody's.
+
+scikit-learn's `check_estimator` runs one check on a transformer of one-dimensional
+input. Here are its other checks as well, and checks of documents.
+"""
+
+from skelmo.testing.checking import (
+    CheckResult,
+    KnownFailure,
+    check_text_transformer,
+    text_transformer_checks,
+)
+
+__all__ = [
+    "CheckResult",
+    "KnownFailure",
+    "check_text_transformer",
+    "text_transformer_checks",
+]

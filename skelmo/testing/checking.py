@@ -1,0 +1,180 @@
+"""All checks of a text transformer, at once or one by one."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from typing import Any, NamedTuple
+from unittest import SkipTest
+
+from skelmo.testing.documents import DOCUMENTS, document_checks
+from skelmo.testing.matrices import DATA_FREE, scikit_learn_checks
+
+
+class KnownFailure(SkipTest):
+    """A check failed that was known to."""
+
+
+class CheckResult(NamedTuple):
+    """How a check ended, if it did not fail.
+
+    Parameters
+    ----------
+    check_name : str
+        Name of the check.
+    status : {"passed", "skipped", "xfail"}
+        "xfail" is for a known failure.
+    reason : str
+        Why it was skipped or is known to fail; else empty.
+    """
+
+    check_name: str
+    status: str
+    reason: str
+
+
+def check_text_transformer(
+    estimator: Any,
+    *,
+    documents: Iterable[str] | None = None,
+    known_failures: Mapping[str, str] | None = None,
+) -> list[CheckResult]:
+    """Check that a text transformer keeps to the conventions of scikit-learn.
+
+    Parameters
+    ----------
+    estimator : estimator object
+        A transformer from an iterable of str to a matrix, dense or sparse. It is
+        cloned, not fitted itself.
+    documents : iterable of str, default=None
+        Different documents to check with, for transformers that cannot be fitted on
+        the eight short ones taken otherwise.
+    known_failures : dict of str to str, default=None
+        Names of checks that fail, each with the reason. They are run all the same, and
+        must fail.
+
+    Returns
+    -------
+    results : list of CheckResult
+        In the order of the checks, with "xfail" for known failures.
+
+    Raises
+    ------
+    AssertionError
+        At the first check that fails, or that passes as a known failure. The message
+        begins with the name of the check.
+    ValueError
+        If `known_failures` names a check that there is not.
+
+    See Also
+    --------
+    text_transformer_checks : The same checks one by one, as for pytest.
+
+    Examples
+    --------
+    >>> from sklearn.feature_extraction.text import HashingVectorizer
+    >>> from skelmo.testing import check_text_transformer
+    >>> check_text_transformer(HashingVectorizer())
+    Traceback (most recent call last):
+    AssertionError: check_estimator_sparse_tag failed for HashingVectorizer: ...
+    """
+    results = []
+    for given, check in text_transformer_checks(
+        estimator, documents=documents, known_failures=known_failures
+    ):
+        status, reason = "passed", ""
+        try:
+            check(given)
+        except KnownFailure as skipped:
+            status, reason = "xfail", str(skipped)
+        except SkipTest as skipped:
+            status, reason = "skipped", str(skipped)
+        results.append(CheckResult(check.__name__, status, reason))
+    return results
+
+
+def text_transformer_checks(
+    estimator: Any,
+    *,
+    documents: Iterable[str] | None = None,
+    known_failures: Mapping[str, str] | None = None,
+) -> list[tuple[Any, Any]]:
+    """Return the checks of a text transformer, for ``pytest.mark.parametrize``.
+
+    Parameters
+    ----------
+    estimator : estimator object
+        As for `check_text_transformer`. Which checks there are depends on its class,
+        its tags and the version of scikit-learn.
+    documents : iterable of str, default=None
+        As for `check_text_transformer`.
+    known_failures : dict of str to str, default=None
+        As for `check_text_transformer`; if they fail, they are skipped.
+
+    Returns
+    -------
+    checks : list of (estimator, check)
+        To be called as ``check(estimator)``, also with other estimators of the same
+        class. ``check.__name__`` is the name of the check, and pytest's id.
+
+    Raises
+    ------
+    ValueError
+        If `known_failures` names a check that there is not.
+
+    See Also
+    --------
+    check_text_transformer : Run them all.
+
+    Examples
+    --------
+    >>> from sklearn.feature_extraction.text import TfidfVectorizer
+    >>> from skelmo.testing import text_transformer_checks
+    >>> estimator, check = text_transformer_checks(TfidfVectorizer())[0]
+    >>> check.__name__
+    'check_estimator_cloneable'
+    >>> check(estimator)
+    """
+    given = DOCUMENTS if documents is None else tuple(documents)
+    reasons = dict(known_failures or {})
+    of_matrices = scikit_learn_checks(estimator)
+    checks: dict[str, Any] = {k: v for k, v in of_matrices.items() if k in DATA_FREE}
+    for name, check in document_checks().items():
+        checks[name] = partial(check, documents=given)
+    checks = {**checks, **of_matrices}
+    unknown = sorted(set(reasons) - set(checks))
+    if unknown:
+        raise ValueError(
+            f"known_failures names checks that {type(estimator).__name__} does not "
+            f"have: {', '.join(unknown)}."
+        )
+    pairs = []
+    for name, check in checks.items():
+        run: Any = partial(_run, name=name, check=check, reason=reasons.get(name))
+        run.__name__ = name
+        pairs.append((estimator, run))
+    return pairs
+
+
+def _run(
+    estimator: Any, *, name: str, check: Callable[[Any], None], reason: str | None
+) -> None:
+    owner = type(estimator).__name__
+    try:
+        with warnings.catch_warnings():
+            # scikit-learn mixes frames and arrays on purpose.
+            names = "X (has|does not have valid) feature names"
+            warnings.filterwarnings("ignore", names, UserWarning)
+            check(estimator)
+    except SkipTest:
+        raise
+    except Exception as error:
+        if reason is not None:
+            raise KnownFailure(f"known failure of {owner}: {reason}") from error
+        message = f"{name} failed for {owner}: {type(error).__name__}: {error}"
+        raise AssertionError(message) from error
+    if reason is not None:
+        raise AssertionError(
+            f"{name} passed for {owner}, though known_failures says: {reason}"
+        )
