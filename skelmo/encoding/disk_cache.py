@@ -188,7 +188,6 @@ class DiskCache:
         with self._open("ro") as reader:
             if not _has_schema(reader):
                 return
-            reader.execute("BEGIN")
             for k, key in enumerate(keys):
                 row = reader.execute(_GET, (key,)).fetchone()
                 if row is not None:
@@ -236,15 +235,17 @@ class DiskCache:
 
     @contextmanager
     def _open(self, mode: str) -> Iterator[sqlite3.Connection]:
-        """Open the database for one operation; if to write, in one transaction."""
+        """Open the database for one operation, in one transaction."""
         uri = f"{self.path.as_uri()}?mode={mode}"
         connection = sqlite3.connect(uri, _PATIENCE, isolation_level=None, uri=True)
         with closing(connection):  # which undoes what is not committed
             connection.text_factory = bytes  # there is no text, only damage
             if mode == "ro":
+                connection.execute("BEGIN")
                 yield connection
                 return
-            connection.execute("PRAGMA journal_mode = WAL")
+            with suppress(sqlite3.OperationalError):  # of others who begin it just now
+                connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = NORMAL")
             connection.execute("PRAGMA secure_delete = OFF")
             connection.execute("BEGIN IMMEDIATE")
