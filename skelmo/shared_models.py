@@ -25,7 +25,7 @@ from skelmo.nn.bilm import BiLMConfig
 from skelmo.pretrained import registry
 from skelmo.pretrained.saved_model import SavedModel
 from skelmo.training.evaluation import LanguageModel
-from skelmo.validation import stack_level
+from skelmo.validation import FEW_TOKENS, stack_level
 from skelmo.version import __version__
 
 MOST_READ = 4  # models
@@ -138,8 +138,9 @@ def train(
     Parameters
     ----------
     model : ElmoLanguageModel
-        Not fitted; fitted in place. Without an integer as `random_state` no two runs
-        are the same, and it is always trained.
+        Not fitted; fitted in place. It is always trained if `random_state` is no
+        integer, for no two runs are the same then, or if there are so few tokens that
+        training warns of it.
     documents : sequence
         Without missing ones.
     directory : pathlib.Path, optional
@@ -153,6 +154,8 @@ def train(
     if not isinstance(model.random_state, Integral):
         return model.fit(documents)
     key = _training_key(model, documents)
+    if key is None:
+        return model.fit(documents)
     with _lock:
         found = _trained.get(key)
     if found is None and directory is not None:
@@ -166,7 +169,7 @@ def train(
     return model
 
 
-def _training_key(model: ElmoLanguageModel, documents: Sequence[Any]) -> bytes:
+def _training_key(model: ElmoLanguageModel, documents: Sequence[Any]) -> bytes | None:
     """Hash all that training depends on: parameters, seed, tokens and their order."""
     parameters = model.get_params(deep=False)
     learned_from: dict[str, Any] = {}
@@ -176,10 +179,12 @@ def _training_key(model: ElmoLanguageModel, documents: Sequence[Any]) -> bytes:
             value = files_key(value)
         learned_from[name] = value
     hasher = sha256(ascii((__version__, learned_from)).encode())
-    analyze = analyzer_of(model)
+    analyze, n_tokens = analyzer_of(model), 0
     for document in documents:
-        hasher.update(ascii(analyze(document)).encode())
-    return hasher.digest()
+        sequences = analyze(document)
+        hasher.update(ascii(sequences).encode())
+        n_tokens += sum(map(len, sequences))
+    return None if n_tokens < FEW_TOKENS else hasher.digest()
 
 
 def _take_over(model: ElmoLanguageModel, found: ElmoLanguageModel) -> None:

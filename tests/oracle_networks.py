@@ -7,6 +7,7 @@ import torch
 
 from skelmo.activations import token_vectors
 from skelmo.batching import pack, sort_by_length
+from skelmo.encoding.pooling import POOLINGS
 from skelmo.nn.bilm import BiLM, BiLMConfig
 from skelmo.nn.recurrence import State
 from skelmo.text.characters import encode_tokens
@@ -114,3 +115,11 @@ def layers_of(bilm, sentences, states=None, words=None):
     layers = [stacked[:, batch.rows == k] for k in back]
     ends = [State(*(part[:, back] for part in state)) for state in output.states]
     return layers, ends
+
+
+def pooled(encoder, sequences, pooling=POOLINGS):
+    """Statistics of all documents, in order."""
+    parts = list(encoder.pool(sequences, pooling))
+    documents = np.concatenate([which for which, _ in parts])
+    np.testing.assert_array_equal(np.sort(documents), range(sequences.n_documents))
+    return np.concatenate([values for _, values in parts])[np.argsort(documents)]

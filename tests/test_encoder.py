@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from oracle_networks import network_of
+from oracle_networks import network_of, pooled
 from reference_elmo import elmo_layers, random_model
 
 from skelmo.encoding import encoder as encoder_module
@@ -25,14 +25,6 @@ OPTIONS, ARRAYS = random_model(
 
 def encoder(max_batch_tokens=8192):
     return Encoder(network_of(OPTIONS, ARRAYS).float(), None, max_batch_tokens)
-
-
-def pooled(encoder, sequences, pooling=POOLINGS):
-    """Statistics of all documents, in order."""
-    parts = list(encoder.pool(sequences, pooling))
-    documents = np.concatenate([which for which, _ in parts])
-    np.testing.assert_array_equal(np.sort(documents), range(sequences.n_documents))
-    return np.concatenate([values for _, values in parts])[np.argsort(documents)]
 
 
 def random_documents(seed, n=20):

@@ -5,7 +5,7 @@ import functools
 import numpy as np
 import pytest
 import torch
-from oracle_networks import network_of
+from oracle_networks import network_of, pooled
 from reference_elmo import elmo_layers, random_model
 
 from skelmo.encoding import encoder as encoder_module
@@ -63,7 +63,7 @@ def encoder(max_batch_tokens=8192):
 def test_pooled_documents_equal_the_oracle(budget, blocks, monkeypatch):
     # Budgets of 1 and 2 read every sequence in stretches, 8192 all of them at once.
     monkeypatch.setattr(encoder_module, "BUDGETS_PER_BLOCK", blocks)
-    got = encoder(budget).pool(index_documents(DOCUMENTS), POOLINGS)
+    got = pooled(encoder(budget), index_documents(DOCUMENTS))
     assert got.dtype == np.float32
     expected = np.stack([oracle_pool(document, POOLINGS) for document in DOCUMENTS])
     np.testing.assert_allclose(got, expected, rtol=0, atol=TOLERANCE)
@@ -72,13 +72,13 @@ def test_pooled_documents_equal_the_oracle(budget, blocks, monkeypatch):
 @pytest.mark.parametrize("pooling", [["last", "mean"], ["max"], ["min", "last", "max"]])
 def test_poolings_come_in_the_order_asked_for(pooling):
     sequences = index_documents(DOCUMENTS)
-    everything = encoder().pool(sequences, POOLINGS)
-    got = encoder().pool(sequences, pooling)
+    everything = pooled(encoder(), sequences)
+    got = pooled(encoder(), sequences, pooling)
     np.testing.assert_array_equal(got, everything[:, [*map(POOLINGS.index, pooling)]])
 
 
 def test_empty_documents_are_zero_even_where_all_are():
-    got = encoder().pool(index_documents([[], []]), POOLINGS)
+    got = pooled(encoder(), index_documents([[], []]))
     np.testing.assert_array_equal(got, np.zeros((2, 4, 3, 8)))
 
 

@@ -185,6 +185,13 @@ def test_without_a_seed_every_training_is_its_own(tiny, texts, runs):
         assert len(runs) == 2
 
 
+def test_training_that_warns_of_few_tokens_warns_each_time(tiny, texts, runs):
+    for _ in range(2):
+        with pytest.warns(UserWarning, match="tokens only; fewer than 1,000 teach it "):
+            shared_models.train(ElmoLanguageModel(**tiny), texts[:10])
+    assert len(runs) == 2
+
+
 def test_training_on_a_kept_model_does_not_change_it(tiny, texts, runs):
     model = shared_models.train(ElmoLanguageModel(**tiny), texts)
     network = model.network_

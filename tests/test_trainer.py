@@ -161,9 +161,9 @@ def test_word_dropout_hides_its_share_of_the_words(monkeypatch):
     calls = []
     original = trainer_module.token_vectors
 
-    def spy(bilm, char_ids, words, *rest):
+    def spy(bilm, char_ids, words, **rest):
         calls.append(words)
-        return original(bilm, char_ids, words, *rest)
+        return original(bilm, char_ids, words, **rest)
 
     monkeypatch.setattr(trainer_module, "token_vectors", spy)
 
