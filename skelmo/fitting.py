@@ -283,9 +283,8 @@ def read_corpus(estimator: ElmoLanguageModel, X: Any, purpose: str) -> Corpus:
             f"model with fit."
         )
     sequences, _ = _index(estimator, _documents(estimator, X))
-    return make_corpus(
-        sequences, estimator.vocabulary_ or [], estimator.config_.max_characters
-    )
+    vocabulary, config = estimator.vocabulary_ or [], estimator.config_
+    return make_corpus(sequences, vocabulary, config.max_characters, config.lowercase)
 
 
 def document_nll(
@@ -363,6 +362,7 @@ def _plan(estimator: ElmoLanguageModel) -> Plan:
         activation=estimator.activation,
         max_characters=estimator.max_characters,
         word_embedding_dim=estimator.word_embedding_dim,
+        lowercase=bool(estimator.lowercase),
         hidden_size=estimator.hidden_size,
         proj_size=estimator.proj_size,
         num_layers=estimator.num_layers,

@@ -67,6 +67,8 @@ default=((1, 32), (2, 32), (3, 64), (4, 128), (5, 128), (6, 128))
         Add the input of every LSTM layer but the first to its output.
     min_count, max_vocabulary : int, int or None, default=2, 30000
         Rarer words, and those beyond so many, are the unknown word of the softmax.
+    lowercase : bool, default=False
+        Take the words, but not the characters, in lower case.
     softmax : {"sampled", "full"}, default="sampled"
         Training loss. Evaluation always takes the full softmax.
     n_samples : int, default=2048
@@ -188,6 +190,7 @@ default=((1, 32), (2, 32), (3, 64), (4, 128), (5, 128), (6, 128))
         skip_connections: bool = True,
         min_count: int = 2,
         max_vocabulary: int | None = 30_000,
+        lowercase: bool = False,
         softmax: str = "sampled",
         n_samples: int = 2048,
         tie_weights: bool = False,
@@ -229,6 +232,7 @@ default=((1, 32), (2, 32), (3, 64), (4, 128), (5, 128), (6, 128))
         self.cell_clip, self.proj_clip = cell_clip, proj_clip
         self.skip_connections = skip_connections
         self.min_count, self.max_vocabulary = min_count, max_vocabulary
+        self.lowercase = lowercase
         self.softmax, self.n_samples, self.tie_weights = softmax, n_samples, tie_weights
         self.solver, self.momentum, self.learning_rate = solver, momentum, learning_rate
         self.learning_rate_init, self.warmup = learning_rate_init, warmup

@@ -28,6 +28,7 @@ LANGUAGE_MODEL: dict[str, list[Any]] = {
     "activation": [StrOptions({"relu", "tanh"})],
     "word_embedding_dim": [Interval(Integral, 0, None, closed="left")],
     "init_word_vectors": [str, os.PathLike, None],
+    "lowercase": ["boolean"],
     "hidden_size": [Interval(Integral, 1, None, closed="left")],
     "proj_size": [Interval(Integral, 1, None, closed="left")],
     "num_layers": [Interval(Integral, 1, None, closed="left")],

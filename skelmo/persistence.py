@@ -6,8 +6,7 @@ import math
 import os
 import platform
 import warnings
-from collections.abc import Callable, Sequence
-from hashlib import sha256
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -32,8 +31,8 @@ if TYPE_CHECKING:
 _CODE = ("tokenizer", "sentence_splitter")
 _ARCHITECTURE = (
     "filters", "char_embedding_dim", "n_highway", "activation", "max_characters",
-    "word_embedding_dim", "hidden_size", "proj_size", "num_layers", "cell_clip",
-    "proj_clip", "skip_connections",
+    "word_embedding_dim", "lowercase", "hidden_size", "proj_size", "num_layers",
+    "cell_clip", "proj_clip", "skip_connections",
 )  # fmt: skip
 
 
@@ -48,28 +47,6 @@ def network_arrays(network: LanguageModel) -> dict[str, np.ndarray]:
         for name, array in arrays.items()
         if array.size or not name.startswith("softmax.")
     }
-
-
-def weights_hash(network: LanguageModel, words: Sequence[str]) -> bytes:
-    """Return a hash of what activations depend on.
-
-    Parameters
-    ----------
-    network : LanguageModel
-        Its softmax does not matter.
-    words : sequence of str
-        Rows of the word-level embedding.
-
-    Returns
-    -------
-    digest : bytes
-    """
-    hasher = sha256(ascii((network.bilm.config, list(words))).encode())
-    for name, tensor in sorted(network.bilm.state_dict().items()):
-        hasher.update(f"{name} {tuple(tensor.shape)}".encode())
-        array = np.ascontiguousarray(tensor.detach().float().cpu().numpy())
-        hasher.update(array.data)
-    return hasher.digest()
 
 
 def build_network(

@@ -23,7 +23,8 @@ from skelmo.encoding.token_cache import TokenCache
 from skelmo.language_model import ElmoLanguageModel
 from skelmo.nn.recurrence import Prepared
 from skelmo.parameters import check_layers
-from skelmo.persistence import torch_device, weights_hash, working_precision
+from skelmo.persistence import network_arrays, torch_device, working_precision
+from skelmo.pretrained.saved_model import SavedModel, weights_hash
 from skelmo.training.evaluation import LanguageModel
 from skelmo.validation import stack_level
 
@@ -132,12 +133,14 @@ def fingerprint_of(estimator: ElmoLanguageModel, precision: str = "auto") -> byt
 
 
 def weights_hash_of(estimator: ElmoLanguageModel) -> bytes:
-    """Return a hash of the weights that activations depend on, computed once."""
+    """Return a hash of architecture, weights and embedded words, computed once."""
     with _lock:
         kept = _kept_of(estimator)
         if not kept.weights_hash:
-            words = list(kept.word_ids or ())
-            kept.weights_hash.append(weights_hash(estimator.network_, words))
+            arrays = network_arrays(estimator.network_)
+            digest = weights_hash(SavedModel(estimator.config_, arrays))
+            words = ascii(list(kept.word_ids or ()))
+            kept.weights_hash.append(sha256((digest + words).encode()).digest())
         return kept.weights_hash[0]
 
 

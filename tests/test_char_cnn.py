@@ -132,3 +132,15 @@ def test_the_padded_position_has_a_zero_vector_without_gradient():
     # The row's id is asked for, and yet gets no gradient.
     ids[0, 3] = 0
     assert not gradients(cnn, ids)["embedding.weight"][0].any()
+
+
+def test_a_word_vector_of_the_size_of_the_output_goes_through_at_first():
+    torch.manual_seed(0)
+    cnn = CharacterCNN(
+        [(1, 3)], embedding_dim=2, proj_size=4, n_words=5, word_embedding_dim=4
+    )
+    chars = torch.randint(1, 200, (2, 6))
+    one, other = (cnn(chars, torch.tensor(words)) for words in ([0, 3], [4, 3]))
+    words = cnn.word_embedding.weight
+    torch.testing.assert_close(one[0] - other[0], words[0] - words[4])
+    torch.testing.assert_close(one[1], other[1], rtol=0, atol=0)

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from numpy.testing import assert_array_equal
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import GridSearchCV
@@ -15,6 +16,7 @@ from tiny_models import OPTIONS, tf_datasets, write_tf
 from tiny_runs import assert_same_weights, differ, weights_of
 
 from skelmo import ElmoLanguageModel
+from skelmo.resolving import encoder_of
 from skelmo.text.characters import encode_tokens
 from skelmo.text.tokenization import split_sentences, tokenize
 
@@ -441,3 +443,30 @@ def test_the_random_state_decides_the_weights(model, texts):
     assert differ(first.network_, other.network_)
     instance = clone(model).set_params(random_state=np.random.RandomState(0))
     assert_same_weights(first.network_, instance.fit(texts).network_)
+
+
+def test_words_may_be_in_lower_case_while_characters_are_not(tiny, texts, tmp_path):
+    settings = {**tiny, "word_embedding_dim": 8, "tie_weights": True}
+    model = ElmoLanguageModel(**settings, lowercase=True).fit(texts)
+    words = model.vocabulary_[3:]
+    assert words == [word.lower() for word in words]
+    cased = ElmoLanguageModel(**settings).fit(texts).vocabulary_
+    assert {"The", "the"} <= set(cased)
+    assert set(words) == {word.lower() for word in cased[3:]}
+    # One word, of other characters.
+    X = [text.upper() for text in texts[:20]]
+    first, second = (model.score_samples(x) for x in (texts[:20], X))
+    assert np.abs(first - second).max() > 1e-3
+    encoder = encoder_of(model)
+    rows = encoder.bilm.token_encoder.word_embedding.weight
+    with torch.no_grad():
+        before, kept = encoder._compute(["Cat", "cat"]), rows.clone()
+        rows[model.vocabulary_.index("cat")] += 1.0
+        after = encoder._compute(["Cat", "cat"])
+        rows.copy_(kept)
+    torch.testing.assert_close(after[0] - before[0], after[1] - before[1])
+    assert (after - before).abs().min() > 1e-3
+    model.save(tmp_path / "saved")
+    again = ElmoLanguageModel.load(tmp_path / "saved")
+    assert again.lowercase is True
+    assert_array_equal(again.score_samples(X), second)

@@ -47,6 +47,7 @@ def _full_model(seed=0):
         cell_clip=None,
         proj_clip=1.5,
         skip_connections=False,
+        lowercase=True,
     )
     default = dataclasses.asdict(BiLMConfig())
     assert all(default[key] != value for key, value in vars(config).items())

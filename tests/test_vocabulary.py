@@ -2,7 +2,12 @@ from collections import Counter
 
 import pytest
 
-from skelmo.text.vocabulary import UNKNOWN, UNKNOWN_WORD, build_vocabulary
+from skelmo.text.vocabulary import (
+    UNKNOWN,
+    UNKNOWN_WORD,
+    build_vocabulary,
+    word_rows,
+)
 
 SPECIAL = ["<S>", "</S>", "<UNK>"]
 
@@ -40,3 +45,18 @@ def test_max_vocabulary_counts_the_special_words(max_vocabulary, words):
 def test_special_words_in_the_text_stand_once():
     counts = Counter({"<S>": 50, "</S>": 50, "<UNK>": 7, "a": 1})
     assert build_vocabulary(counts) == [*SPECIAL, "a"]
+
+
+def test_words_in_lower_case_are_counted_together():
+    counts = Counter({"The": 3, "the": 2, "THE": 1, "cat": 5, "Cat": 1, "<S>": 9})
+    got = build_vocabulary(counts, lowercase=True, min_count=6)
+    assert got == [*SPECIAL, "cat", "the"]
+    assert build_vocabulary(counts, min_count=3) == [*SPECIAL, "cat", "The"]
+
+
+def test_tokens_have_the_rows_of_their_words():
+    rows = {word: k for k, word in enumerate([*SPECIAL, "the", "Rome", "ß"])}
+    tokens = ["the", "The", "THE", "Rome", "rome", "<S>", "<unk>", "ẞ", "dog", ""]
+    assert word_rows(tokens, rows, False).tolist() == [3, 2, 2, 4, 2, 0, 2, 2, 2, 2]
+    assert word_rows(tokens, rows, True).tolist() == [3, 3, 3, 4, 2, 0, 2, 5, 2, 2]
+    assert word_rows([], rows, True).dtype == "int64"

@@ -26,7 +26,7 @@ from skelmo.nn.bilm import BiLM
 from skelmo.nn.recurrence import Prepared
 from skelmo.text.characters import encode_tokens
 from skelmo.text.sequences import Sequences, ranges
-from skelmo.text.vocabulary import UNKNOWN
+from skelmo.text.vocabulary import word_rows
 
 logger = logging.getLogger(__name__)
 
@@ -257,8 +257,7 @@ class Encoder:
         char_ids = encode_tokens(tokens, self.bilm.config.max_characters)
         word_ids = None
         if self.word_ids is not None:
-            known = [self.word_ids.get(token, UNKNOWN) for token in tokens]
-            word_ids = np.array(known, dtype=np.int64)
+            word_ids = word_rows(tokens, self.word_ids, self.bilm.config.lowercase)
         return token_vectors(self.bilm, char_ids, word_ids, dtype=self.dtype)
 
 

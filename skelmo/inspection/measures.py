@@ -15,6 +15,7 @@ from skelmo.language_model import ElmoLanguageModel
 from skelmo.text.characters import BEGIN_SENTENCE, END_SENTENCE, token_bytes
 from skelmo.text.distinct import Distinct
 from skelmo.text.truncation import cut_tokens, total_truncation
+from skelmo.text.vocabulary import UNKNOWN, word_rows
 
 _N_EXAMPLES = 10
 _CHARACTERS_AT_ONCE = 2**20  # whose scripts are looked up
@@ -161,9 +162,10 @@ def unseen_tokens(
     """Count the tokens that the vocabulary lacks, if there is one."""
     if not model.vocabulary_:
         return None
-    known = set(model.vocabulary_)
+    rows = {word: row for row, word in enumerate(model.vocabulary_)}
+    is_unknown = word_rows(tokens, rows, model.config_.lowercase) == UNKNOWN
     there = np.flatnonzero(counts).tolist()
-    which = [k for k in there if tokens[k] not in known]
+    which = [k for k in there if is_unknown[k] and tokens[k] not in rows]
     share = counts[which].sum() / max(counts.sum(), 1)
     training_share = getattr(model, "unknown_share_", None)
     examples = _examples(tokens, counts, which)

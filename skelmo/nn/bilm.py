@@ -36,6 +36,7 @@ class BiLMConfig:
     max_characters: int = 50  # bytes of a token, its two word markers included
     word_embedding_dim: int = 0  # 0: characters only
     n_words: int = 0  # rows of the word-level embedding
+    lowercase: bool = False  # words of the vocabulary; characters keep their case
     token_projection: bool = True  # False: CNN features are the token vector
     hidden_size: int = 512
     proj_size: int = 128

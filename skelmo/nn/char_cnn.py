@@ -116,8 +116,13 @@ class CharacterCNN(nn.Module):
                 bound = 3.0 / convolution.weight[0].numel() ** 0.5
                 nn.init.uniform_(convolution.weight, -bound, bound)
                 nn.init.zeros_(cast(Tensor, convolution.bias))
-            if self.word_embedding is not None:
-                nn.init.normal_(self.word_embedding.weight, std=0.1)
+            if self.word_embedding is None:
+                return
+            nn.init.normal_(self.word_embedding.weight, std=0.1)
+            width = self.word_embedding.embedding_dim
+            if self.projection is not None and self.projection.out_features == width:
+                # A word's own vector goes through: characters begin by adding to it.
+                nn.init.eye_(self.projection.weight[:, -width:])
 
     def forward(self, char_ids: Tensor, word_ids: Tensor | None = None) -> Tensor:
         """Encode unique tokens.

@@ -229,6 +229,7 @@ def _read_architecture(fields: Fields) -> BiLMConfig:
         max_characters=fields.integer("max_characters", minimum=3),
         word_embedding_dim=fields.integer("word_embedding_dim", minimum=0),
         n_words=fields.integer("n_words", minimum=0),
+        lowercase=fields.flag("lowercase", default=False),  # first files lack it
         token_projection=fields.flag("token_projection"),
         hidden_size=fields.integer("hidden_size"),
         proj_size=fields.integer("proj_size"),

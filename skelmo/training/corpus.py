@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from skelmo.text.characters import encode_tokens
 from skelmo.text.sequences import Sequences, ranges
-from skelmo.text.vocabulary import UNKNOWN, build_vocabulary
+from skelmo.text.vocabulary import UNKNOWN, build_vocabulary, word_rows
 
 
 class Corpus(NamedTuple):
@@ -58,17 +58,22 @@ def choose_vocabulary(
     *,
     min_count: int,
     max_vocabulary: int | None,
+    lowercase: bool = False,
 ) -> list[str]:
     """Choose the softmax words from the documents trained on."""
     return build_vocabulary(
         count_tokens(sequences, documents),
         min_count=min_count,
         max_vocabulary=max_vocabulary,
+        lowercase=lowercase,
     )
 
 
 def make_corpus(
-    sequences: Sequences, vocabulary: list[str], max_characters: int
+    sequences: Sequences,
+    vocabulary: list[str],
+    max_characters: int,
+    lowercase: bool = False,
 ) -> Corpus:
     """Look up characters and words of every unique token.
 
@@ -79,17 +84,18 @@ def make_corpus(
         Words of the softmax; any other token is the unknown word there, and itself at
         the input.
     max_characters : int
+    lowercase : bool, default=False
+        Whether a token that is no word may be one in lower case.
 
     Returns
     -------
     Corpus
     """
     rows = {word: row for row, word in enumerate(vocabulary)}
-    words = [rows.get(token, UNKNOWN) for token in sequences.tokens]
     return Corpus(
         sequences,
         encode_tokens(sequences.tokens, max_characters),
-        np.array(words, dtype=np.int64),
+        word_rows(sequences.tokens, rows, lowercase),
     )
 
 

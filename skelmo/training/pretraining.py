@@ -123,10 +123,12 @@ def pretrain(
             train,
             min_count=plan.min_count,
             max_vocabulary=plan.max_vocabulary,
+            lowercase=(start.model.bilm if start else plan).config.lowercase,
         )
     model = build_model(plan, vocabulary, options.seed, start)
     first_epoch = 0 if start is None else start.n_epochs
-    corpus = make_corpus(sequences, vocabulary, model.bilm.config.max_characters)
+    config = model.bilm.config
+    corpus = make_corpus(sequences, vocabulary, config.max_characters, config.lowercase)
     trainer = Trainer(
         model,
         corpus,
