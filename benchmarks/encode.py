@@ -278,8 +278,8 @@ def text_sweep(options):
 
 def import_sweep(options):
     """Print how long imports take."""
-    codes = {"torch, scikit-learn": "import torch, sklearn"}
-    codes["torch, scikit-learn, skelmo"] = "import torch, sklearn, skelmo"
+    codes = {"torch, sklearn.pipeline": "import torch, sklearn.pipeline"}
+    codes["torch, sklearn.pipeline, skelmo"] = "import torch, sklearn.pipeline, skelmo"
     times = {name: [] for name in codes}
     for _ in range(15):
         for name, code in codes.items():
