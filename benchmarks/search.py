@@ -103,7 +103,7 @@ def grid(model, X, y):
             steps = [
                 ("elmo", vectorizer_of(model, cache=cache)),
                 ("scale", StandardScaler()),
-                ("classify", LogisticRegression(max_iter=300)),
+                ("classify", LogisticRegression(max_iter=3000)),
             ]
             search = GridSearchCV(Pipeline(steps), parameters, cv=5, n_jobs=n_jobs)
             begin = time.perf_counter()
@@ -133,8 +133,8 @@ def mix(model, X, y):
         for inside, outside in folds:
             vectorizer = vectorizer_of(model, layers=layers)
             classifier = LogisticRegressionCV(
-                Cs=np.logspace(-4, 1, 6), l1_ratios=(0.0,), scoring="accuracy",
-                max_iter=300, use_legacy_attributes=False,
+                Cs=np.logspace(-4, -1, 4), cv=3, l1_ratios=(0.0,), scoring="accuracy",
+                max_iter=1000, use_legacy_attributes=False,
             )  # fmt: skip
             pipeline = make_pipeline(vectorizer, StandardScaler(), classifier)
             pipeline.fit(X[inside], y[inside])

@@ -303,7 +303,7 @@ default=None
         Returns
         -------
         names : ndarray of shape (n_features,), object
-            As "elmo_mean_layer2_forward_0"; "mix" stands for the mean of all layers.
+            As "elmo_mean_layer2_forward_0"; "mix" stands for one mix of all layers.
         """
         check_is_fitted(self, "language_model_")
         _check_feature_names_in(self, input_features, generate_names=False)
