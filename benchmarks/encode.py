@@ -296,7 +296,7 @@ def import_sweep(options):
 def random_child(options):
     """Time documents of words drawn from MR's, each a sentence."""
     n, length = options.random
-    words = [word for document in sentences(options) for word in document]
+    words = np.array([word for document in sentences(options) for word in document])
     rng = np.random.default_rng(0)
 
     def drawn():
@@ -304,7 +304,7 @@ def random_child(options):
             yield rng.choice(words, length).tolist()
 
     documents = list(drawn()) if not options.stream else drawn()
-    some = [words[:100]] * 32
+    some = [words[:100].tolist()] * 32
     vectorizer = load(options).fit(some)
     loaded = memory_mib("VmRSS")
     vectorizer.transform(some)
