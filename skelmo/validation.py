@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sized
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -13,17 +13,13 @@ FEW_TOKENS = 1000  # a corpus smaller than this teaches little
 _LONGEST_VALUE = 40  # characters of a bad value that a message shows
 
 
-class Documents(NamedTuple):
-    """Documents as given, checked."""
-
-    values: list[Any]  # a str, or a list of tokens or of sentences; None where missing
-    name: str | None  # of the column they came from
-
-
-def check_documents(
+def iterate_documents(
     X: Any, *, owner: str, missing: str = "error", input: str = "text"
-) -> Documents:
-    """Take the documents out of whatever holds them.
+) -> Iterator[Any]:
+    """Take the documents out of whatever holds them, checked, without a copy of all.
+
+    What knows its length is checked as a whole before the first document is passed on;
+    anything else on the way.
 
     Parameters
     ----------
@@ -33,56 +29,23 @@ def check_documents(
     owner : str
         The class that asks, for the messages.
     missing : {"error", "empty", "nan"}, default="error"
-        What None, nan, NA and NaT do: raise, or else stand as None in `values`.
-    input : {"text", "tokens"}, default="text"
-        Whether a document is a str or a list of tokens (or of lists of tokens).
-
-    Returns
-    -------
-    Documents
-
-    Raises
-    ------
-    TypeError
-        If X or one of its documents is of a wrong type.
-    ValueError
-        If X is one str or has several columns, if a document is missing under
-        ``missing="error"``, or if bytes are not UTF-8.
-    """
-    column, name = _one_column(X, owner)
-    return Documents(list(_checked(column, owner, missing, input)), name)
-
-
-def iterate_documents(
-    X: Any, *, owner: str, missing: str = "error", input: str = "text"
-) -> Iterator[Any]:
-    """Check documents as `check_documents` does, without a copy of all.
-
-    What knows its length is checked as a whole before the first document is passed on;
-    anything else on the way.
-
-    Parameters
-    ----------
-    X : iterable
-        As for `check_documents`.
-    owner : str
-        The class that asks, for the messages.
-    missing : {"error", "empty", "nan"}, default="error"
-        As for `check_documents`. To count what is missing, "error" reads X to its end.
+        What None, nan, NA and NaT do: raise, or else come as None. To count what is
+        missing, "error" reads X to its end.
     input : {"text", "tokens"}, default="text"
         Whether a document is a str or a list of tokens (or of lists of tokens).
 
     Returns
     -------
     documents : iterator of str, of list, or of None
-        Raises what `check_documents` raises about a document when it comes to it.
+        Of an iterator, raises what is wrong with a document when it comes to it.
 
     Raises
     ------
     TypeError
-        If X can hold no documents.
+        If X can hold no documents, or one of them is of a wrong type.
     ValueError
-        If X is one str or has several columns.
+        If X is one str or has several columns, if a document is missing under
+        ``missing="error"``, or if bytes are not UTF-8.
     """
     column, _ = _one_column(X, owner)
     if isinstance(column, Sized):
@@ -97,7 +60,7 @@ def column_name(X: Any, owner: str) -> str | None:
     Parameters
     ----------
     X : iterable
-        As for `check_documents`.
+        As for `iterate_documents`.
     owner : str
         The class that asks, for the messages.
 

@@ -16,11 +16,10 @@ from skelmo.parameters import (
     check_word_embedding,
 )
 from skelmo.validation import (
-    Documents,
     check_column_name,
     check_corpus_size,
-    check_documents,
     check_not_empty,
+    column_name,
     is_missing,
     iterate_documents,
     stack_level,
@@ -50,20 +49,19 @@ HOLDERS = {
 }
 
 
-@pytest.mark.parametrize("X", HOLDERS.values(), ids=HOLDERS.keys())
-def test_check_documents_takes_the_texts_out_of_any_holder(X):
-    found = check_documents(X, owner="Owner")
-    assert found.values == TEXTS
-    assert {type(value) for value in found.values} == {str}
-
-
-def test_check_documents_reads_a_generator_once():
-    assert check_documents(iter(TEXTS), owner="Owner").values == TEXTS
+def documents_of(X, **settings):
+    return list(iterate_documents(X, owner="Owner", **settings))
 
 
 @pytest.mark.parametrize("X", HOLDERS.values(), ids=HOLDERS.keys())
-def test_iterate_documents_gives_what_check_documents_gives(X):
-    assert list(iterate_documents(X, owner="Owner")) == TEXTS
+def test_iterate_documents_takes_the_texts_out_of_any_holder(X):
+    found = documents_of(X)
+    assert found == TEXTS
+    assert {type(value) for value in found} == {str}
+
+
+def test_iterate_documents_reads_a_generator_once():
+    assert documents_of(iter(TEXTS)) == TEXTS
 
 
 def test_iterate_documents_holds_one_at_a_time():
@@ -102,8 +100,8 @@ def test_iterate_documents_passes_nothing_on_after_a_missing_one():
         (TEXTS, None),
     ],
 )
-def test_check_documents_keeps_the_name_of_a_column(X, name):
-    assert check_documents(X, owner="Owner") == Documents(TEXTS, name)
+def test_iterate_documents_keeps_the_name_of_a_column(X, name):
+    assert (documents_of(X), column_name(X, "Owner")) == (TEXTS, name)
 
 
 MISSING = {
@@ -140,18 +138,18 @@ WITH_MISSING = {
 
 @pytest.mark.parametrize("X", WITH_MISSING.values(), ids=WITH_MISSING.keys())
 @pytest.mark.parametrize("missing", ["empty", "nan"])
-def test_check_documents_puts_none_for_a_missing_one(X, missing):
-    found = check_documents(X, owner="Owner", missing=missing)
-    assert found.values == ["a", None, "b"]
+def test_iterate_documents_puts_none_for_a_missing_one(X, missing):
+    found = documents_of(X, missing=missing)
+    assert found == ["a", None, "b"]
 
 
-def test_check_documents_names_the_first_missing_row_and_how_many():
+def test_iterate_documents_names_the_first_missing_row_and_how_many():
     message = (
         "Owner needs a text in every row of X, but 2 of 4 are missing, the first in "
         "row 1 (float nan). Fill them in, or set missing='empty' or missing='nan'."
     )
     with pytest.raises(ValueError, match=re.escape(message)):
-        check_documents(["a", np.nan, "b", None], owner="Owner")
+        documents_of(["a", np.nan, "b", None])
 
 
 @pytest.mark.parametrize(
@@ -169,20 +167,20 @@ def test_check_documents_names_the_first_missing_row_and_how_many():
         (10**99, f"int 1{'0' * 39}.... Convert it with str()."),
     ],
 )
-def test_check_documents_shows_row_type_and_value_of_a_wrong_one(value, shown):
+def test_iterate_documents_shows_row_type_and_value_of_a_wrong_one(value, shown):
     message = f"Owner: row 2 of X must be a str, got {shown}"
     with pytest.raises(TypeError, match=f"^{re.escape(message)}$"):
-        check_documents(["a", "b", value], owner="Owner")
+        documents_of(["a", "b", value])
 
 
-def test_check_documents_explains_bytes_that_are_not_utf_8():
+def test_iterate_documents_explains_bytes_that_are_not_utf_8():
     message = (
         "Owner: row 1 of X must be text or UTF-8 bytes, got bytes b'caf\\xe9 x', which "
         "is not UTF-8 (invalid continuation byte at byte 3). Decode it first, as in "
         "X[1].decode('latin-1')."
     )
     with pytest.raises(ValueError, match=re.escape(message)):
-        check_documents(["a", "café x".encode("latin-1")], owner="Owner")
+        documents_of(["a", "café x".encode("latin-1")])
 
 
 @pytest.mark.parametrize(
@@ -194,13 +192,13 @@ def test_check_documents_explains_bytes_that_are_not_utf_8():
         (b"text", "bytes b'text'"),
     ],
 )
-def test_check_documents_wants_an_iterable(X, shown):
+def test_iterate_documents_wants_an_iterable(X, shown):
     message = (
         f"Owner needs an iterable of documents, got {shown}. Pass a list, a Series or "
         f"an array."
     )
     with pytest.raises(TypeError, match=re.escape(message)):
-        check_documents(X, owner="Owner")
+        documents_of(X)
 
 
 @pytest.mark.parametrize(
@@ -213,41 +211,41 @@ def test_check_documents_wants_an_iterable(X, shown):
         scipy.sparse.lil_matrix,
     ],
 )
-def test_check_documents_says_that_sparse_data_is_none(make):
+def test_iterate_documents_says_that_sparse_data_is_none(make):
     message = (
         f"Owner needs documents, but X is a sparse {make.__name__}: sparse data is not "
         f"supported. Pass the texts themselves."
     )
     with pytest.raises(TypeError, match=re.escape(message)):
-        check_documents(make((2, 1)), owner="Owner")
+        documents_of(make((2, 1)))
 
 
 @pytest.mark.parametrize("frame", [pd.DataFrame, pl.DataFrame])
-def test_check_documents_names_the_columns_of_a_wide_frame(frame):
+def test_iterate_documents_names_the_columns_of_a_wide_frame(frame):
     message = (
         "Owner takes one column of text, but X has 2: 'title', 'body'. Choose one, "
         "X['title'], or use ColumnTransformer([('text', Owner(), 'title')])."
     )
     with pytest.raises(ValueError, match=re.escape(message)):
-        check_documents(frame({"title": ["a"], "body": ["b"]}), owner="Owner")
+        documents_of(frame({"title": ["a"], "body": ["b"]}))
 
 
-def test_check_documents_refuses_an_array_of_two_columns():
+def test_iterate_documents_refuses_an_array_of_two_columns():
     message = (
         "Owner takes a one-dimensional array of documents, but X has shape (1, 2). "
         "Choose one column, X[:, 0], or use ColumnTransformer([('text', Owner(), 0)])."
     )
     with pytest.raises(ValueError, match=re.escape(message)):
-        check_documents(np.array([["a", "b"]]), owner="Owner")
+        documents_of(np.array([["a", "b"]]))
 
 
-def test_check_documents_refuses_an_array_without_dimension():
+def test_iterate_documents_refuses_an_array_without_dimension():
     message = (
         "Owner takes a one-dimensional array of documents, but X has shape (). Wrap it "
         "in a list: [X.item()]."
     )
     with pytest.raises(ValueError, match=re.escape(message)):
-        check_documents(np.array("text"), owner="Owner")
+        documents_of(np.array("text"))
 
 
 @pytest.mark.parametrize(
@@ -255,8 +253,8 @@ def test_check_documents_refuses_an_array_without_dimension():
     [["a", "b"], ("a", "b"), np.array(["a", "b"]), [], [["a"], ["b", "c"]], [[]]],
     ids=repr,
 )
-def test_check_documents_takes_tokens_and_sentences_of_tokens(document):
-    found = check_documents([document], owner="Owner", input="tokens").values[0]
+def test_iterate_documents_takes_tokens_and_sentences_of_tokens(document):
+    found = documents_of([document], input="tokens")[0]
     assert found == list(document)
     assert isinstance(found, list)
 
@@ -273,13 +271,13 @@ def test_check_documents_takes_tokens_and_sentences_of_tokens(document):
         ([["a", b"b"]], "bytes b'b'"),
     ],
 )
-def test_check_documents_shows_what_is_no_token(document, shown):
+def test_iterate_documents_shows_what_is_no_token(document, shown):
     message = (
         f"Owner: row 1 of X must be a list of tokens (str) or a list of such "
         f"sentences, got {shown}. Split it into tokens, or set input='text'."
     )
     with pytest.raises(TypeError, match=re.escape(message)):
-        check_documents([["a"], document], owner="Owner", input="tokens")
+        documents_of([["a"], document], input="tokens")
 
 
 def test_check_not_empty():

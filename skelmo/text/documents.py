@@ -28,7 +28,7 @@ def stream_documents(
     Parameters
     ----------
     X : iterable or os.PathLike
-        Documents: all that `check_documents` takes, or the path of a text file in
+        Documents: all that `iterate_documents` takes, or the path of a text file in
         UTF-8. There a line is a document, without its LF or CRLF, and an empty line is
         an empty document; a file that ends in ".gz", ".bz2" or ".xz" is unpacked.
     owner : str
