@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from skelmo.language_model import ElmoLanguageModel
 from skelmo.text.characters import BEGIN_SENTENCE, END_SENTENCE, token_bytes
 from skelmo.text.distinct import Distinct
-from skelmo.text.truncation import cut_tokens, total_truncation
+from skelmo.text.truncation import are_cut, cut_tokens, total_truncation
 from skelmo.text.vocabulary import UNKNOWN, word_rows
 
 _N_EXAMPLES = 10
@@ -145,15 +145,8 @@ def long_tokens(
     limit, tokens = model.config_.max_characters, distinct.sequences.tokens
     cut = cut_tokens(distinct.sequences, limit)
     total = total_truncation(np.repeat(cut, distinct.repeats))
-    room = limit - 2
-    spared = {BEGIN_SENTENCE, END_SENTENCE}
-    long = [
-        k
-        for k, token in enumerate(tokens)
-        if len(token) * 4 > room and len(token_bytes(token)) > room
-        and token not in spared
-    ]  # fmt: skip
-    return CutTokens(room, *total, _examples(tokens, counts, long))
+    long = np.flatnonzero(are_cut(tokens, limit)).tolist()
+    return CutTokens(limit - 2, *total, _examples(tokens, counts, long))
 
 
 def unseen_tokens(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -39,6 +40,19 @@ def total_truncation(cut: NDArray[np.int64]) -> Truncation:
     return Truncation(int(cut.sum()), int(np.count_nonzero(cut)))
 
 
+def are_cut(tokens: Sequence[str], max_characters: int) -> NDArray[np.bool_]:
+    """Tell of which tokens a part is cut, given the bytes of a token that are read."""
+    room = max_characters - 2
+    # A sentence marker is one id, however short the limit.
+    spared = {BEGIN_SENTENCE, END_SENTENCE}
+    # A character has at most four bytes: few tokens need to be encoded to know.
+    cut = [
+        len(t) * 4 > room and t not in spared and len(token_bytes(t)) > room
+        for t in tokens
+    ]
+    return np.array(cut, dtype=bool)
+
+
 def cut_tokens(sequences: Sequences, max_characters: int) -> NDArray[np.int64]:
     """Count, in each document, the tokens of which a part is cut.
 
@@ -52,17 +66,10 @@ def cut_tokens(sequences: Sequences, max_characters: int) -> NDArray[np.int64]:
     -------
     cut : ndarray of shape (N,), int64
     """
-    room = max_characters - 2
-    # A sentence marker is one id, however short the limit.
-    spared = {BEGIN_SENTENCE, END_SENTENCE}
-    # A character has at most four bytes: few tokens need to be encoded to know.
-    long = [
-        len(t) * 4 > room and t not in spared and len(token_bytes(t)) > room
-        for t in sequences.tokens
-    ]
+    is_long = are_cut(sequences.tokens, max_characters)
     cut = np.zeros(sequences.n_documents, dtype=np.int64)
-    if any(long):
-        is_long, starts = np.array(long), sequences.document_starts
+    if is_long.any():
+        starts = sequences.document_starts
         for chunk in sequences.chunks():
             found = chunk.start + np.flatnonzero(is_long[sequences.token_ids[chunk]])
             documents = np.searchsorted(starts, found, side="right") - 1
