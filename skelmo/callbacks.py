@@ -43,7 +43,7 @@ class FitTasks:
         self, estimator: Any, name: str, max_epochs: int, X: Any, y: Any
     ) -> None:
         self.estimator = estimator
-        self.data = {"X": None if isinstance(X, Iterator) else X, "y": y}
+        self.data = _data(X, y)
         self.fitted: Callable[[], dict[str, Any]] | None = None
         self.running: list[Any] = []  # contexts of the fit, the epoch and the step
         self.n_left = self.n_steps = self.n_done = 0
@@ -114,6 +114,11 @@ class FitTasks:
             self._end()
 
 
+def _data(X: Any, y: Any) -> dict[str, Any]:
+    """Return what callbacks get: an iterator is left alone."""
+    return {"X": None if isinstance(X, Iterator) else X, "y": y}
+
+
 @contextmanager
 def fit_task(estimator: Any, X: Any, y: Any) -> Iterator[Any]:
     """Tell callbacks of a fit that may train another estimator in it.
@@ -134,7 +139,7 @@ def fit_task(estimator: Any, X: Any, y: Any) -> Iterator[Any]:
     if not listening and not hasattr(estimator, "_parent_callback_ctx"):
         yield None
         return
-    data = {"X": None if isinstance(X, Iterator) else X, "y": y}
+    data = _data(X, y)
     task = estimator._init_callback_context("fit", max_subtasks=None)
     task.call_on_fit_task_begin(estimator=estimator, **data)
     yield task
