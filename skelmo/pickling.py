@@ -15,8 +15,6 @@ from skelmo.version import __version__
 if TYPE_CHECKING:
     from skelmo.vectorizer import ElmoVectorizer
 
-_PARAMETERS = ("tokenizer", "sentence_splitter", "device")
-
 
 class ModelReference(NamedTuple):
     """A language model that is not in the pickle, but in files."""
@@ -81,7 +79,7 @@ def without_weights(
             f"with language_model=directory, or set store_weights='auto'."
         )
     model = state["language_model_"]
-    parameters = {name: getattr(model, name) for name in _PARAMETERS}
+    parameters = {name: getattr(model, name) for name in shared_models.NOT_IN_FILES}
     digest = weights_hash_of(model).hex()
     state["language_model_"] = ModelReference(source, digest, parameters)
     return state

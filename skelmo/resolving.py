@@ -5,9 +5,10 @@ from __future__ import annotations
 import copy
 import warnings
 from collections.abc import Iterable
+from dataclasses import dataclass
 from hashlib import sha256
 from threading import RLock
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 import torch
@@ -62,22 +63,17 @@ def resolve_language_model(
         return _frozen(given, vectorizer)
     if given is None or isinstance(given, ElmoLanguageModel):
         return _trained(given or ElmoLanguageModel(), vectorizer, documents, task)
-    functions = {
-        "tokenizer": vectorizer.tokenizer,
-        "sentence_splitter": vectorizer.sentence_splitter,
-        "device": vectorizer.device,
-    }
-    chosen = {name: value for name, value in functions.items() if value is not None}
-    return shared_models.load(given, chosen)
+    return shared_models.load(given, _own_parameters(vectorizer))
 
 
-class _Kept(NamedTuple):
+@dataclass
+class _Kept:
     """What encoders of a network share, and need not make again."""
 
     vocabulary: list[str] | None
     word_ids: dict[str, int] | None
     by_dtype: dict[torch.dtype | None, tuple[list[Prepared], TokenCache]]
-    weights_hash: list[bytes]  # one, once it was asked for
+    weights_hash: bytes | None = None  # until it is asked for
 
 
 # By network: it is replaced, not changed, when its estimator is fitted again.
@@ -136,12 +132,12 @@ def weights_hash_of(estimator: ElmoLanguageModel) -> bytes:
     """Return a hash of architecture, weights and embedded words, computed once."""
     with _lock:
         kept = _kept_of(estimator)
-        if not kept.weights_hash:
+        if kept.weights_hash is None:
             arrays = network_arrays(estimator.network_)
             digest = weights_hash(SavedModel(estimator.config_, arrays))
             words = ascii(list(kept.word_ids or ()))
-            kept.weights_hash.append(sha256((digest + words).encode()).digest())
-        return kept.weights_hash[0]
+            kept.weights_hash = sha256((digest + words).encode()).digest()
+        return kept.weights_hash
 
 
 def _kept_of(estimator: ElmoLanguageModel) -> _Kept:
@@ -151,7 +147,7 @@ def _kept_of(estimator: ElmoLanguageModel) -> _Kept:
         word_ids = None
         if estimator.config_.word_embedding_dim:
             word_ids = {word: row for row, word in enumerate(vocabulary or [])}
-        kept = _kept[network] = _Kept(vocabulary, word_ids, {}, [])
+        kept = _kept[network] = _Kept(vocabulary, word_ids, {})
     return kept
 
 
@@ -159,6 +155,12 @@ def _dtype(network: LanguageModel, precision: str) -> torch.dtype | None:
     device = next(network.parameters()).device
     low = working_precision(precision, device, "ElmoVectorizer") == "bfloat16"
     return torch.bfloat16 if low else None
+
+
+def _own_parameters(vectorizer: ElmoVectorizer) -> dict[str, Any]:
+    """Return what the vectorizer says instead of its language model."""
+    own = {name: getattr(vectorizer, name) for name in shared_models.NOT_IN_FILES}
+    return {name: value for name, value in own.items() if value is not None}
 
 
 def _frozen(given: FrozenEstimator, vectorizer: ElmoVectorizer) -> ElmoLanguageModel:
@@ -196,10 +198,7 @@ def _trained(
         )
     model = clone(given)
     settings: dict[str, Any] = {"input": vectorizer.input, "missing": "error"}
-    for name in ("tokenizer", "sentence_splitter", "device"):
-        value = getattr(vectorizer, name)
-        if value is not None:
-            settings[name] = value
+    settings |= _own_parameters(vectorizer)
     if model.random_state is None:
         settings["random_state"] = vectorizer.random_state
     if vectorizer.verbose and not model.verbose:

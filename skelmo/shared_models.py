@@ -32,6 +32,8 @@ MOST_READ = 4  # models
 MOST_TRAINED_BYTES = 256 * 2**20
 MOST_IN_DIRECTORY = 64  # models
 
+# Parameters that files cannot know, or that belong to the machine.
+NOT_IN_FILES = ("tokenizer", "sentence_splitter", "device")
 # They do not change what is learned, or are told by the documents' tokens.
 _NOT_LEARNED_FROM = {
     "tokenizer", "sentence_splitter", "input", "missing", "device", "verbose",
@@ -217,9 +219,8 @@ def _from_directory(path: Path, model: ElmoLanguageModel) -> ElmoLanguageModel |
     """Read a model that was trained before; None if there is none."""
     if not path.is_dir():
         return None
-    names = ("tokenizer", "sentence_splitter", "device")
     try:
-        found = load(path, {name: getattr(model, name) for name in names})
+        found = load(path, {name: getattr(model, name) for name in NOT_IN_FILES})
         os.utime(path)
     except (OSError, ValueError) as error:
         warnings.warn(
