@@ -52,17 +52,33 @@ def network_arrays(network: LanguageModel) -> dict[str, np.ndarray]:
 def build_network(
     config: BiLMConfig, arrays: dict[str, np.ndarray], device: torch.device
 ) -> LanguageModel:
-    """Build a network around given weights, in evaluation mode."""
-    with torch.random.fork_rng(devices=[]):
-        n_words = len(arrays.get("softmax.bias", ()))
-        network = LanguageModel(BiLM(config), SoftmaxLoss(n_words, config.proj_size))
+    """Build a network around given weights, in evaluation mode.
+
+    It takes over the memory of float32 arrays that may be written to.
+    """
+    empty = {
+        "softmax.weight": np.zeros((0, config.proj_size), np.float32),
+        "softmax.bias": np.zeros(0, np.float32),
+    }
+    arrays = empty | arrays
+    # Weights that are about to be replaced need neither memory nor random numbers.
+    with torch.device("meta"):
+        softmax = SoftmaxLoss(len(arrays["softmax.bias"]), config.proj_size)
+        network = LanguageModel(BiLM(config), softmax)
     state = {
-        name if name.startswith("softmax.") else f"bilm.{name}": torch.tensor(array)
+        name if name.startswith("softmax.") else f"bilm.{name}": _own(array)
         for name, array in arrays.items()
     }
-    # Only a model without a softmax lacks arrays: files were checked when read.
-    network.load_state_dict(state, strict=n_words > 0)
+    network.load_state_dict(state, assign=True)
+    for lstm in (network.bilm.forward_lstm, network.bilm.backward_lstm):
+        lstm.set_forget_bias(torch.device("cpu"))
     return network.to(device).eval()
+
+
+def _own(array: np.ndarray) -> torch.Tensor:
+    if array.dtype == np.float32 and array.flags.writeable:
+        return torch.from_numpy(np.ascontiguousarray(array))
+    return torch.tensor(array, dtype=torch.float32)
 
 
 def save(estimator: ElmoLanguageModel, path: str | os.PathLike[str]) -> None:
