@@ -105,7 +105,8 @@ def encoder_of(
     with _lock:
         kept = _kept_of(estimator)
         if dtype not in kept.by_dtype:
-            kept.by_dtype[dtype] = network.bilm.prepare(dtype), TokenCache()
+            prepared = network.bilm.prepare(dtype, share=True)
+            kept.by_dtype[dtype] = prepared, TokenCache()
         shared = kept.by_dtype[dtype]
     return Encoder(network.bilm, kept.word_ids, max_batch_tokens, dtype, *shared)
 

@@ -237,6 +237,34 @@ def test_bfloat16_products_stay_near_float32(clip):
         assert 0.999 < cosine < 0.9999999
 
 
+@pytest.mark.parametrize("clip", [Clip(None, None), Clip(0.7, 0.8)])
+@pytest.mark.parametrize("projection", [True, False])
+def test_weights_in_the_order_of_products_are_the_same_weights(clip, projection):
+    config = BiLMConfig(
+        filters=((1, 4),),
+        hidden_size=8,
+        proj_size=4 if projection else 8,
+        lstm_projection=projection,
+    )
+    bilm = BiLM(config).eval()
+    before = {name: weight.clone() for name, weight in bilm.state_dict().items()}
+    vectors = torch.randn(sum(BATCH_SIZES), config.proj_size)
+    with torch.no_grad():
+        expected = bilm(vectors, BATCH_SIZES)
+        prepared = bilm.prepare(share=True)
+        shared = bilm(vectors, BATCH_SIZES, prepared=prepared)
+        again = bilm(vectors, BATCH_SIZES)
+    for output in (shared, again):
+        for layers, others in zip(output[:2], expected[:2], strict=True):
+            torch.testing.assert_close(layers, others, rtol=0, atol=1e-6)
+    for name, weight in bilm.state_dict().items():
+        assert torch.equal(weight, before[name])
+    # The recurrence reads the weights themselves, not a copy.
+    bilm.forward_lstm.weight_ih_l0.data.zero_()
+    assert not prepared[0].weight_ih[0].any()
+    assert prepared[0].weight_ih[1].all()
+
+
 def test_directions_do_not_see_what_they_predict():
     config = BiLMConfig(filters=((1, 4),), hidden_size=6, proj_size=4, num_layers=3)
     bilm = BiLM(config)

@@ -265,10 +265,10 @@ def _pool_half(
     half: HalfPool, layers: Sequence[Tensor], steps: range, batch: PackedBatch
 ) -> None:
     """Feed the real tokens of a stretch to the statistics, in walking order."""
-    activations = torch.stack(tuple(layers))  # (L + 1, n, P)
     sizes = batch.batch_sizes
     starts = np.concatenate([[0], np.cumsum(sizes)]) - sum(sizes[: min(steps)])
     for t in steps:
         # Step 0 is the begin marker; a row's last step is its end marker.
         if 0 < t < len(sizes) - 1:
-            half.add(activations[:, starts[t] : starts[t] + sizes[t + 1]])
+            rows = slice(starts[t], starts[t] + sizes[t + 1])
+            half.add(torch.stack([layer[rows] for layer in layers]))

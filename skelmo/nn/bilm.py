@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from skelmo.nn.char_cnn import CharacterCNN
 from skelmo.nn.lstm import ProjectedLSTM, lstm_layer
 from skelmo.nn.packed_rows import reversed_rows
-from skelmo.nn.recurrence import Clip, Prepared, State, Weights, prepare
+from skelmo.nn.recurrence import Clip, Prepared, State, Weights, prepare, prepare_shared
 
 
 @dataclass(frozen=True)
@@ -112,21 +112,29 @@ class BiLM(nn.Module):
         """Return the LSTM weights of one layer: forward, backward."""
         return self.forward_lstm.layer(index), self.backward_lstm.layer(index)
 
-    def prepare(self, dtype: torch.dtype | None = None) -> list[Prepared]:
+    def prepare(
+        self, dtype: torch.dtype | None = None, *, share: bool = False
+    ) -> list[Prepared]:
         """Return the LSTM weights as the recurrence multiplies by them.
 
         Parameters
         ----------
         dtype : torch.dtype, optional
             What matrix products are computed in; by default that of the weights.
+        share : bool, default=False
+            Change the order of the weights in memory, where that spares a copy; not
+            while they are trained. Their values stay.
 
         Returns
         -------
         prepared : list of Prepared of length L
             Without gradient: what the weights are now.
         """
-        layers = range(self.config.num_layers)
-        return [prepare(self.layer(layer), dtype) for layer in layers]
+        layers = [self.layer(layer) for layer in range(self.config.num_layers)]
+        weight = layers[0][0].weight_ih
+        if share and dtype in (None, weight.dtype) and weight.device.type == "cpu":
+            return [prepare_shared(layer) for layer in layers]
+        return [prepare(layer, dtype) for layer in layers]
 
     def forward(
         self,
@@ -188,7 +196,8 @@ class BiLM(nn.Module):
             # The recurrent state goes without the skip connection; what the next
             # layer reads and what is returned goes with it.
             if layer > 0 and self.config.skip_connections:
-                out = out + hidden
+                # Without a graph nobody else reads the output of the scan.
+                out = out + hidden if out.requires_grad else out.add_(hidden)
             hidden = out
             layers_f.append(hidden[0])
             layers_b.append(hidden[1, turn])
