@@ -47,7 +47,7 @@ import time
 from pathlib import Path
 
 import numpy as np
-from machine import SHARED, heading, markdown, memory_mib
+from machine import SHARED, heading, loaded_mib, markdown, memory_mib
 
 SHAPES = {"small": (1024, 128, 1), "original": (4096, 512, 2)}
 BATCHES = (32, 64, 128)
@@ -194,7 +194,7 @@ def skelmo_child(options):
 
     documents = sentences(options)
     vectorizer = load(options).fit(documents[:1])
-    loaded = memory_mib("VmRSS")
+    loaded = loaded_mib()
     vectorizer.transform(documents[:32])
     first, second = [], []
     for _ in range(options.repeats):
@@ -306,7 +306,7 @@ def random_child(options):
     documents = list(drawn()) if not options.stream else drawn()
     some = [words[:100].tolist()] * 32
     vectorizer = load(options).fit(some)
-    loaded = memory_mib("VmRSS")
+    loaded = loaded_mib()
     vectorizer.transform(some)
     begin = time.perf_counter()
     features = vectorizer.transform(documents)
@@ -331,7 +331,7 @@ def text_child(options):
     begin = time.perf_counter()
     tokens = sum(map(len, vectorizer.tokenize(documents)))
     tokenizing = time.perf_counter() - begin
-    loaded = memory_mib("VmRSS")
+    loaded = loaded_mib()
     begin = time.perf_counter()
     features = vectorizer.transform(documents)
     return {
