@@ -30,7 +30,12 @@ TIERS = (
     {"skelmo.caches", "skelmo.display"},
     {"skelmo.resolving"},
     {"skelmo.pickling", "skelmo.transforming"},
-    {"skelmo.vectorizer", "skelmo.inspection", "skelmo.testing"},
+    {
+        "skelmo.vectorizer",
+        "skelmo.baselines",
+        "skelmo.inspection",
+        "skelmo.testing",
+    },
     {"skelmo"},
 )
 TIER_OF = {name: number for number, names in enumerate(TIERS) for name in names}
