@@ -36,6 +36,7 @@ TIERS = (
         "skelmo.inspection",
         "skelmo.testing",
     },
+    {"skelmo.comparison"},
     {"skelmo"},
 )
 TIER_OF = {name: number for number, names in enumerate(TIERS) for name in names}

@@ -1,0 +1,125 @@
+"""Splits of the documents, the order of their labels, and words that are new."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.model_selection import StratifiedKFold, check_cv
+
+from skelmo.comparison.measurement import Fold
+from skelmo.text.tokenization import split_sentences, tokenize
+
+_FIRST_COUNT = 50
+
+
+def make_folds(
+    documents: Sequence[str], y: NDArray[Any], cv: Any, seed: int, owner: str
+) -> list[Fold]:
+    """Split the documents.
+
+    Parameters
+    ----------
+    documents : sequence of str
+    y : ndarray of shape (n_documents,)
+    cv : int, splitter or iterable of splits
+        An int is a number of stratified, shuffled folds.
+    seed : int
+    owner : str
+        The function that asks, for the messages.
+
+    Returns
+    -------
+    folds : list of Fold
+
+    Raises
+    ------
+    ValueError
+        If `cv` is an int and a class has fewer documents.
+    """
+    if not hasattr(cv, "split") and isinstance(cv, int | np.integer):
+        values, counts = np.unique(y, return_counts=True)
+        if counts.min() < cv:
+            rare = str(values[counts.argmin()])[:40]
+            raise ValueError(
+                f"{owner} needs at least cv={cv} documents of each class, but class "
+                f"{rare!r} has {counts.min()}. Lower cv, or drop or merge rare classes."
+            )
+        cv = StratifiedKFold(int(cv), shuffle=True, random_state=seed)
+    splitter = check_cv(cv, y, classifier=True)
+    words = [words_of(text) for text in documents]
+    folds = []
+    for number, (train, test) in enumerate(splitter.split(np.zeros(len(y)), y)):
+        known = set().union(*(words[k] for k in train))
+        n_new = np.array([sum(w not in known for w in words[k]) for k in test], int)
+        n_tokens = sum(len(words[k]) for k in test)
+        order = label_order(y[train], np.random.default_rng([seed, number]))
+        rate = float(n_new.sum() / max(1, n_tokens))
+        folds.append(Fold(number, train, test, order, rate, n_new > 0))
+    return folds
+
+
+def words_of(document: str) -> list[str]:
+    """Return the tokens of a document that hold a letter or a digit, in lower case.
+
+    Parameters
+    ----------
+    document : str
+
+    Returns
+    -------
+    words : list of str
+    """
+    return [
+        token.lower()
+        for sentence in split_sentences(document)
+        for token in tokenize(sentence)
+        if any(map(str.isalnum, token))
+    ]
+
+
+def label_order(y: NDArray[Any], rng: np.random.Generator) -> NDArray[np.intp]:
+    """Return an order whose every beginning has about the shares of all classes.
+
+    Parameters
+    ----------
+    y : ndarray of shape (n_documents,)
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    order : ndarray of shape (n_documents,)
+        A permutation.
+    """
+    place = np.empty(len(y))
+    for value in np.unique(y):
+        (members,) = np.nonzero(y == value)
+        ranks = rng.permutation(len(members))
+        place[members] = (ranks + rng.random(len(members))) / len(members)
+    return np.argsort(place, kind="stable")
+
+
+def counts_for(label_counts: Any, n_train: int) -> list[int]:
+    """Return the numbers of labels to learn from in a fold, all of them at the end.
+
+    Parameters
+    ----------
+    label_counts : "auto", None or iterable of int
+        "auto" doubles from 50 on; None is all labels alone.
+    n_train : int
+
+    Returns
+    -------
+    counts : list of int
+    """
+    wanted: list[int] = []
+    if isinstance(label_counts, str):
+        count = _FIRST_COUNT
+        while count < n_train:
+            wanted.append(count)
+            count *= 2
+    elif label_counts is not None:
+        wanted = [int(count) for count in label_counts if count < n_train]
+    return [*sorted(set(wanted)), n_train]
