@@ -1,0 +1,209 @@
+"""What is compared: each turns texts into matrices for logistic regression.
+
+A side has a `name`, a `key` that tells it from all others, `represent(texts)`, which
+returns a tuple of arrays of one row a text, and `blocks(train, tests)`, which makes of
+such tuples what `quality_learn.learn` takes; only there is something fitted.
+"""
+
+from functools import cached_property
+from io import BytesIO
+
+import numpy as np
+from quality_learn import DENSE_CS, SPARSE_CS, UNION_CS, WEIGHTS
+from quality_store import digest, file_digest, write_atomically
+from scipy import sparse
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.preprocessing import StandardScaler
+
+from skelmo import ElmoVectorizer
+from skelmo.baselines import Word2VecVectorizer
+from skelmo.resolving import fingerprint_of
+
+
+def take(rows, columns):
+    """Return some rows of each array of a representation."""
+    return tuple(column[rows] for column in columns)
+
+
+def scaled(train, tests):
+    """Return features at mean 0 and variance 1 of the training rows."""
+    scaler = StandardScaler().fit(train)
+    return scaler.transform(train), [scaler.transform(X) for X in tests]
+
+
+class _Dense:
+    Cs = DENSE_CS
+
+    def represent(self, texts):
+        return (self.features(texts),)
+
+    def blocks(self, train, tests):
+        X, others = scaled(train[0], [test[0] for test in tests])
+        return [(X, others, self.Cs)]
+
+
+class Elmo(_Dense):
+    """Features of a language model; without settings those of ElmoVectorizer.
+
+    Parameters
+    ----------
+    source : str
+        Directory or name of the language model.
+    cache : path
+        Where activations are kept.
+    tokenizer : callable or None
+        None is the language model's own.
+    settings : dict
+        Layers and pooling.
+    """
+
+    def __init__(self, source, cache, tokenizer=None, **settings):
+        self.common = {
+            "language_model": source, "cache": cache, "tokenizer": tokenizer
+        }  # fmt: skip
+        self.settings = settings
+        own = ElmoVectorizer(**settings)
+        self.layers, self.pooling = own.layers, own.pooling
+        self.name = "ELMo"
+
+    def variant(self, layers, pooling):
+        """Return the same language model with other settings."""
+        source, *rest = self.common.values()
+        other = Elmo(source, *rest, layers=layers, pooling=pooling)
+        poolings = [pooling] if isinstance(pooling, str) else pooling
+        shown = f"layer {layers}" if isinstance(layers, int) else layers
+        is_default = (layers, pooling) == (self.layers, self.pooling)
+        other.name = f"{shown}, {' and '.join(poolings)}{is_default * ' (default)'}"
+        return other
+
+    def fitted(self, texts=("a",), labels=None):
+        """Return the vectorizer; only "learned" layers depend on what is given."""
+        return ElmoVectorizer(**self.common, **self.settings).fit(list(texts), labels)
+
+    @cached_property
+    def model(self):
+        """Return the fitted language model."""
+        return ElmoVectorizer(**self.common).fit(["a"]).language_model_
+
+    @cached_property
+    def key(self):
+        """Return the hash of the weights, and the settings."""
+        tokenizer = getattr(self.common["tokenizer"], "__qualname__", None)
+        fingerprint = fingerprint_of(self.model).hex()[:12]
+        return ["elmo", fingerprint, tokenizer, self.layers, self.pooling]
+
+    def tokenize(self, texts):
+        """Return the tokens that the language model reads."""
+        return self.fitted().tokenize(texts)
+
+    def features(self, texts):
+        return self.fitted().transform(texts)
+
+    def token_vectors(self, sentences, places=None, at_once=500):
+        """Return all layers of tokens: (n_tokens, n_layers, 2P).
+
+        Of each sentence, a list of tokens, those of all or the one at the place given.
+        """
+        common = {**self.common, "input": "tokens", "layers": "concat"}
+        vectorizer = ElmoVectorizer(**common).fit([["a"]])
+        found = []
+        for start in range(0, len(sentences), at_once):
+            rows = vectorizer.transform_tokens(sentences[start : start + at_once])
+            if places is not None:
+                chosen = places[start : start + at_once]
+                rows = [row[[k]] for row, k in zip(rows, chosen, strict=True)]
+            found += rows
+        config = self.model.config_
+        return np.concatenate(found).reshape(-1, config.n_layers, config.n_features)
+
+
+class Static(_Dense):
+    """The mean of the vectors of lower-cased tokens; words without one are left out."""
+
+    def __init__(self, path, tokenize, directory):
+        self.path, self.tokenize, self.directory = path, tokenize, directory
+        self.name, self.kind = path.stem, path.stem.split("-")[0]
+
+    @cached_property
+    def key(self):
+        """Return the file's hash."""
+        return ["static", file_digest(self.path)]
+
+    @cached_property
+    def _vectorizer(self):
+        # Of a file that is read, nothing is told by which method it was made.
+        return Word2VecVectorizer(vectors=self.path, input="tokens").fit([["a"]])
+
+    @cached_property
+    def dim(self):
+        """Return the number of features, without reading the file."""
+        with self.path.open("rb") as file:
+            fields = file.readline().split()
+        return int(fields[1]) if len(fields) == 2 else len(fields) - 1
+
+    def features(self, texts):
+        """Return what was kept in `directory`, or compute it."""
+        path = self.directory / f"{digest([self.key, list(texts)])}.npy"
+        if not path.is_file():
+            content = BytesIO()
+            np.save(content, self.mean(self.tokenize(texts)))
+            write_atomically(path, content.getvalue())
+        return np.load(path)
+
+    def mean(self, documents):
+        """Return the mean vectors of lists of tokens; zeros where none is known."""
+        return self._vectorizer.transform(documents)
+
+    def token_vectors(self, sentences):
+        """Return the vectors of all tokens in a row; zeros of those without one."""
+        return np.concatenate(self._vectorizer.transform_tokens(sentences))
+
+
+class Tfidf:
+    """TF-IDF of words and pairs of them, as the text is cut at spaces."""
+
+    def __init__(self, name="TF-IDF", **settings):
+        words = {"token_pattern": r"\S+", "ngram_range": (1, 2)}
+        self.name, self.settings = name, settings or words
+        self.key = ["tfidf", {k: str(v) for k, v in self.settings.items()}]
+
+    def represent(self, texts):
+        return (np.array(texts, dtype=object),)
+
+    def blocks(self, train, tests):
+        tfidf = TfidfVectorizer(sublinear_tf=True, dtype=np.float32, **self.settings)
+        X = tfidf.fit_transform(train[0])
+        return [(X, [tfidf.transform(test[0]) for test in tests], SPARSE_CS)]
+
+
+class Union:
+    """Dense features beside TF-IDF, at each of `WEIGHTS`."""
+
+    def __init__(self, dense, tfidf):
+        self.dense, self.tfidf = dense, tfidf
+        self.name = f"{dense.name} + {tfidf.name}"
+
+    @property
+    def key(self):
+        """Return both keys."""
+        return ["union", self.dense.key, self.tfidf.key]
+
+    def represent(self, texts):
+        return (*self.dense.represent(texts), *self.tfidf.represent(texts))
+
+    def blocks(self, train, tests):
+        parts = [
+            side.blocks(train[k : k + 1], [test[k : k + 1] for test in tests])[0]
+            for k, side in enumerate((self.dense, self.tfidf))
+        ]
+        (D, Ds, _), (S, Ss, _) = parts
+        return [
+            (_beside(D, S, w), [_beside(A, B, w) for A, B in zip(Ds, Ss, strict=True)],
+             UNION_CS)
+            for w in WEIGHTS
+        ]  # fmt: skip
+
+
+def _beside(dense, rows, weight):
+    factor = np.float32(weight / dense.shape[1] ** 0.5)
+    return sparse.hstack([sparse.csr_array(dense * factor), rows], format="csr")
