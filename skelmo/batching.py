@@ -72,14 +72,18 @@ def sort_by_length(
     return order
 
 
-def cut_by_budget(lengths: NDArray[np.int64], max_batch_tokens: int) -> Iterator[slice]:
+def cut_by_budget(
+    lengths: NDArray[np.int64], max_batch_tokens: int, max_sequences: int | None = None
+) -> Iterator[slice]:
     """Cut consecutive sequences into batches of at most `max_batch_tokens` rows.
 
-    A sequence longer than the budget makes a batch of its own.
+    A sequence longer than the budget makes a batch of its own. A batch also holds no
+    more than `max_sequences`, if that is given.
     """
+    most = len(lengths) if max_sequences is None else max_sequences
     start = total = 0
     for stop, length in enumerate(lengths.tolist()):
-        if total and total + length > max_batch_tokens:
+        if total and (total + length > max_batch_tokens or stop - start == most):
             yield slice(start, stop)
             start, total = stop, 0
         total += length

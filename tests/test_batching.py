@@ -144,3 +144,15 @@ def test_cuts_are_consecutive_full_and_within_the_budget(seed, budget):
 
 def test_nothing_gives_no_batch():
     assert list(cut_by_budget(np.zeros(0, dtype=np.int64), 5)) == []
+
+
+def test_a_batch_holds_no_more_sequences_than_it_may():
+    lengths = np.array([5, 4, 3, 2, 2, 2, 2, 1, 1])
+    cuts = list(cut_by_budget(lengths, 9, max_sequences=3))
+    assert [lengths[cut].tolist() for cut in cuts] == [
+        [5, 4],
+        [3, 2, 2],
+        [2, 2, 1],
+        [1],
+    ]
+    assert list(cut_by_budget(lengths, 9)) == [slice(0, 2), slice(2, 6), slice(6, 9)]

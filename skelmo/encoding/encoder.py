@@ -35,6 +35,9 @@ T = TypeVar("T")
 # Documents of a block hold this many token budgets: enough sequences of similar length
 # to fill batches, few enough that their activations are no burden.
 BUDGETS_PER_BLOCK = 8
+# Gates of a time step, both directions: of a wide cell and many short sequences they
+# would take more than all that the layers give.
+GATE_BYTES = 2**25
 
 
 @dataclass(frozen=True)
@@ -148,6 +151,7 @@ class Encoder:
                 target = place[batch.positions[rows]]
                 stacked = torch.stack(values, dim=1)  # (n, L + 1, P)
                 activations[target, :, half] = stacked.cpu()
+            del stretch, halves, values, stacked
         return activations.reshape(*shape[:2], -1)
 
     def _within_memory(self, work: Callable[[Encoder], T]) -> T:
@@ -197,6 +201,7 @@ class Encoder:
                     [torch.from_numpy(edge) for edge in edges],
                 )
                 halves = []
+            del stretch
         n_sequences = np.diff(sequences.document_offsets)[block]
         n_tokens = np.diff(sequences.document_starts)[block] - 2 * n_sequences
         return total.finish(torch.from_numpy(n_tokens)).numpy()
@@ -228,7 +233,9 @@ class Encoder:
             used = np.unique(sequences.token_ids[every])
             vectors = self.token_vectors([sequences.tokens[u] for u in used])
             prepared = self.prepared or self.bilm.prepare(self.dtype)
-            for cut in cut_by_budget(lengths, self.max_batch_tokens):
+            row_bytes = 2 * 4 * 4 * self.bilm.config.hidden_size
+            most = max(1, GATE_BYTES // row_bytes)
+            for cut in cut_by_budget(lengths, self.max_batch_tokens, most):
                 members = order[cut]
                 batch = pack(members, sequences.offsets[members], lengths[cut])
                 ids = np.searchsorted(used, sequences.token_ids[batch.positions])
@@ -237,6 +244,7 @@ class Encoder:
                     self.bilm, batch, vectors, packed, self.max_batch_tokens, prepared
                 ):
                     yield batch, stretch
+                    del stretch  # before the next is computed
 
     def token_vectors(self, tokens: Sequence[str]) -> Tensor:
         """Encode unique tokens, as far as the cache does not know them.
