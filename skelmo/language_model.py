@@ -12,7 +12,7 @@ from sklearn.base import BaseEstimator, _fit_context
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
-from skelmo import fitting, persistence
+from skelmo import documentation, fitting, persistence
 from skelmo.callbacks import CallbackSupportMixin
 from skelmo.parameters import LANGUAGE_MODEL, text_tags
 from skelmo.prediction import WordPrediction, predict_words
@@ -21,7 +21,7 @@ from skelmo.training.evaluation import Perplexity
 _FILTERS = ((1, 32), (2, 32), (3, 64), (4, 128), (5, 128), (6, 128))
 
 
-class ElmoLanguageModel(CallbackSupportMixin, BaseEstimator):
+class ElmoLanguageModel(CallbackSupportMixin, documentation.LinkMixin, BaseEstimator):
     """Character-based bidirectional language model, pre-trained by `fit`.
 
     A character CNN reads each token; two independent stacks of projected LSTM layers

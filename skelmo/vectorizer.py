@@ -16,6 +16,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
 from skelmo.callbacks import CallbackSupportMixin, fit_task
+from skelmo.documentation import LinkMixin
 from skelmo.encoding.pooling import POOLINGS
 from skelmo.language_model import ElmoLanguageModel
 from skelmo.mixing import learn_mix
@@ -45,7 +46,7 @@ from skelmo.validation import (
 )
 
 
-class ElmoVectorizer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
+class ElmoVectorizer(CallbackSupportMixin, LinkMixin, TransformerMixin, BaseEstimator):
     """Turn documents into dense features by an ELMo language model.
 
     The features of a document are its tokens' layer activations, pooled over the

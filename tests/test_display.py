@@ -1,4 +1,5 @@
 import math
+import sys
 
 import matplotlib as mpl
 import numpy as np
@@ -7,7 +8,12 @@ from matplotlib import pyplot as plt
 from sklearn.exceptions import NotFittedError
 
 from skelmo import ElmoLanguageModel
-from skelmo.display import PerplexityDisplay
+from skelmo.display import (
+    LayerWeightsDisplay,
+    PerplexityDisplay,
+    SenseDisplay,
+    TokenSimilarityDisplay,
+)
 from skelmo.training.state import EpochRecord
 
 mpl.use("Agg")
@@ -34,6 +40,7 @@ def test_curves_are_the_history():
     labels = [text.get_text() for text in display.ax_.get_legend().get_texts()]
     assert labels == ["validation, forward", "validation, backward", "training"]
     assert display.ax_.get_yscale() == "log"
+    assert display.ax_.get_title() == "Learning curve of the language model"
 
 
 def test_run_without_validation_shows_training_alone():
@@ -57,3 +64,26 @@ def test_unfitted_model_is_refused():
         NotFittedError, match="^This ElmoLanguageModel instance is not fitted yet"
     ):
         PerplexityDisplay.from_estimator(ElmoLanguageModel())
+
+
+@pytest.mark.parametrize(
+    ("display", "function", "n_arguments"),
+    [
+        (PerplexityDisplay, "from_estimator", 1),
+        (LayerWeightsDisplay, "from_estimator", 1),
+        (LayerWeightsDisplay, "from_estimators", 1),
+        (TokenSimilarityDisplay, "from_estimator", 3),
+        (TokenSimilarityDisplay, "from_similarities", 3),
+        (SenseDisplay, "from_estimator", 3),
+    ],
+)
+def test_missing_matplotlib_is_named_before_any_work(
+    display, function, n_arguments, monkeypatch
+):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    with pytest.raises(ImportError) as caught:
+        getattr(display, function)(*[None] * n_arguments)
+    assert str(caught.value) == (
+        f"{display.__name__}.{function} requires matplotlib. You can install "
+        f"matplotlib with `pip install matplotlib`"
+    )

@@ -24,6 +24,7 @@ from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 from skelmo.baselines.vector_files import read_vectors, write_vectors
 from skelmo.baselines.word_rows import UNKNOWN, Indexed, WordRows, index_part
 from skelmo.callbacks import CallbackSupportMixin, fit_task
+from skelmo.documentation import LinkMixin
 from skelmo.parameters import text_tags
 from skelmo.text.analysis import Analyzer
 from skelmo.text.documents import stream_documents
@@ -63,6 +64,7 @@ COMMON: dict[str, list[Any]] = {
 
 class StaticVectorizer(
     CallbackSupportMixin,
+    LinkMixin,
     ClassNamePrefixFeaturesOutMixin,
     TransformerMixin,
     BaseEstimator,

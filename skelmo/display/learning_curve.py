@@ -1,4 +1,4 @@
-"""Figures of a language model, in scikit-learn's Display convention."""
+"""The learning curve of a language model."""
 
 from __future__ import annotations
 
@@ -99,6 +99,7 @@ class PerplexityDisplay:
         train = np.exp([record.train_loss for record in self.history])
         self.lines_ += ax.plot(tokens, train, ":", color="#555555", label="training")
         ax.set(xlabel="training tokens", ylabel="perplexity", yscale="log")
+        ax.set_title("Learning curve of the language model")
         ax.xaxis.set_major_formatter(EngFormatter(sep=" "))
         ax.yaxis.set_major_formatter(LogFormatter())
         ax.yaxis.set_minor_formatter(LogFormatter(minor_thresholds=(2, 0.5)))
