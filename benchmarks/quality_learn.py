@@ -9,9 +9,9 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 
 # Of features of variance 1, of TF-IDF rows of norm 1, and of both together.
-DENSE_CS = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
-SPARSE_CS = (0.1, 1.0, 10.0, 100.0)
-UNION_CS = (10.0, 100.0)
+DENSE_CS = (1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0)
+SPARSE_CS = (0.1, 1.0, 10.0, 100.0, 1000.0)
+UNION_CS = (1.0, 10.0, 100.0, 1000.0)
 WEIGHTS = (0.1, 0.3, 1.0)  # norm of a dense row beside a TF-IDF row of norm 1
 INNER_FOLDS = 3
 GRIDS = (DENSE_CS, SPARSE_CS, UNION_CS, WEIGHTS, INNER_FOLDS)
