@@ -1,16 +1,17 @@
 """ELMo features behind scikit-learn's fit and transform."""
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from skelmo.caches import cache_info, clear_cache
-from skelmo.inspection import TextReport, inspect_text
-from skelmo.language_model import ElmoLanguageModel
-from skelmo.text.tokenization import split_sentences, tokenize
-from skelmo.vectorizer import ElmoVectorizer
 from skelmo.version import __version__
 
 if TYPE_CHECKING:
+    from skelmo.caches import cache_info, clear_cache
     from skelmo.comparison import Comparison, compare
+    from skelmo.inspection import TextReport, inspect_text
+    from skelmo.language_model import ElmoLanguageModel
+    from skelmo.text.tokenization import split_sentences, tokenize
+    from skelmo.vectorizer import ElmoVectorizer
 
 __all__ = [
     "Comparison",
@@ -26,13 +27,26 @@ __all__ = [
     "tokenize",
 ]
 
+_MODULE_OF = {
+    "Comparison": "comparison",
+    "ElmoLanguageModel": "language_model",
+    "ElmoVectorizer": "vectorizer",
+    "TextReport": "inspection",
+    "cache_info": "caches",
+    "clear_cache": "caches",
+    "compare": "comparison",
+    "inspect_text": "inspection",
+    "split_sentences": "text.tokenization",
+    "tokenize": "text.tokenization",
+}
+
 
 def __getattr__(name: str) -> Any:
-    """Import what few need, and what takes long to import, when it is asked for."""
-    if name in ("Comparison", "compare"):
-        from skelmo import comparison
-
-        return getattr(comparison, name)
+    """Import what is asked for: torch takes seconds, and help needs none of it."""
+    if name in _MODULE_OF:
+        value = getattr(import_module(f"skelmo.{_MODULE_OF[name]}"), name)
+        globals()[name] = value
+        return value
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

@@ -37,7 +37,8 @@ TIERS = (
         "skelmo.testing",
     },
     {"skelmo.comparison"},
-    {"skelmo"},
+    {"skelmo.cli"},
+    {"skelmo", "skelmo.__main__"},
 )
 TIER_OF = {name: number for number, names in enumerate(TIERS) for name in names}
 

@@ -1,0 +1,364 @@
+"""The command line: what can be asked for, with help and examples.
+
+Nothing here, or above it, imports torch: help and a wrong line are answered at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any, NoReturn
+
+from skelmo.cli.parameters import LANGUAGE_MODEL, flag_of
+from skelmo.version import __version__
+
+FORMATS = ("csv", "tsv", "jsonl", "parquet", "txt")
+POOLINGS = ("mean", "max", "min", "last")
+WRITABLE = ("skelmo", "allennlp")
+
+_DESCRIPTION = "ELMo language models: train, evaluate, encode with them."
+_EPILOG = """\
+FILE is csv, tsv, jsonl, parquet or txt (a line is a document), also with .gz, .bz2,
+.xz or .zst after it; "-" is stdin, with --format. `skelmo COMMAND --help` shows
+examples.
+
+exit codes: 0 done, 1 error, 2 wrong command line, 130 interrupted (Ctrl-C), 141 the
+reader of the output has gone
+"""
+_EXAMPLES = {
+    "train": """\
+  skelmo train reviews.txt --out my-elmo
+  skelmo train 2023.csv.gz 2024.csv.gz --column text --out my-elmo --max-time 60
+  skelmo train forum.txt --init my-elmo --out forum-elmo --max-epochs 2
+  skelmo train reviews.txt --out my-elmo --set l1=1e-6 --set "filters=[(1, 8)]"
+
+Interrupted or killed, the same command goes on from the last checkpoint in
+OUT.checkpoints; after --max-time too, if more time is given.""",
+    "evaluate": """\
+  skelmo evaluate my-elmo heldout.txt
+  skelmo evaluate my-elmo heldout.parquet --column text --json""",
+    "encode": """\
+  skelmo encode --model my-elmo reviews.csv --column text features.npy
+  skelmo encode --model my-elmo reviews.csv --column text out.parquet --keep id stars
+  zcat old.jsonl.gz | skelmo encode --model my-elmo - --format jsonl --column 2 out.csv
+
+Interrupted or killed, the same command goes on where it stopped (OUT.part), and the
+file is that of a run that was not. If input, model or options have changed, it starts
+anew. What comes from stdin starts anew, too.""",
+    "convert": """\
+  skelmo convert my-elmo my-elmo-small --dtype float16
+  skelmo convert my-elmo for-allennlp --to allennlp
+  skelmo convert elmo_2x1024_128 english""",
+    "compare": """\
+  skelmo compare reviews.csv --text text --label stars --out report.html
+  skelmo compare reviews.csv --text text --label stars --representations tfidf \\
+      --model my-elmo --cache compared""",
+    "info": """\
+  skelmo info my-elmo
+  skelmo info my-elmo --json""",
+    "inspect": """\
+  skelmo inspect reviews.csv --column text
+  skelmo inspect reviews.txt --model my-elmo""",
+}
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser that says what is wrong in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"skelmo: error: {message}. See {self.prog} --help\n")
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """Return the parser of the whole command line.
+
+    Returns
+    -------
+    parser : argparse.ArgumentParser
+        It sets `module`, the module of this package whose `run` does the work.
+    """
+    parser = _Parser(
+        prog="skelmo",
+        description=_DESCRIPTION,
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"skelmo {__version__}")
+    _add_debug(parser)
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    for add in (
+        _add_train, _add_evaluate, _add_encode, _add_convert, _add_compare, _add_info,
+        _add_inspect,
+    ):  # fmt: skip
+        add(commands)
+    return parser
+
+
+def _command(commands: Any, name: str, module: str, help: str) -> _Parser:
+    parser: _Parser = commands.add_parser(
+        name,
+        help=help,
+        description=f"{help[0].upper()}{help[1:]}.",
+        epilog=f"examples:\n{_EXAMPLES[name]}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.set_defaults(module=module)
+    _add_debug(parser)
+    return parser
+
+
+def _add_debug(parser: _Parser) -> None:
+    parser.add_argument(
+        "--debug",
+        action="store_true",
+        default=argparse.SUPPRESS,
+        help="show the traceback of an error",
+    )
+
+
+def _add_table(parser: _Parser, column: bool = True) -> None:
+    """Add how a table is read."""
+    if column:
+        parser.add_argument(
+            "--column",
+            metavar="COL",
+            help="column of the texts: its name, or its number counted from 1; not "
+            "needed where there is one",
+        )
+    parser.add_argument(
+        "--format",
+        choices=FORMATS,
+        help="format of the input, if its name does not tell; stdin needs it",
+    )
+    parser.add_argument(
+        "--no-header",
+        action="store_true",
+        help="the first line of a csv or tsv is a row: its columns are 1, 2 and so on",
+    )
+
+
+def _add_missing(parser: _Parser, choices: tuple[str, ...], help: str) -> None:
+    parser.add_argument("--missing", choices=choices, default="error", help=help)
+
+
+def _add_threads(parser: _Parser) -> None:
+    parser.add_argument(
+        "--threads", type=_positive, metavar="N", help="threads to compute with"
+    )
+
+
+def _positive(text: str) -> int:
+    number = int(text)  # ValueError is argparse's to report
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"must be at least 1, got {number}")
+    return number
+
+
+def _layers(text: str) -> str | int | list[int]:
+    if text in ("mean", "top", "concat"):
+        return text
+    try:
+        numbers = [int(part) for part in text.split(",")]
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"must be mean, top, concat or numbers such as 2 or 0,2, got {text!r}"
+        ) from None
+    return numbers[0] if len(numbers) == 1 else numbers
+
+
+def _poolings(text: str) -> str | list[str]:
+    names = text.split(",")
+    if not set(names) <= set(POOLINGS) or len(set(names)) < len(names):
+        raise argparse.ArgumentTypeError(
+            f"must be one of {', '.join(POOLINGS)}, or several as in mean,max, got "
+            f"{text!r}"
+        )
+    return names[0] if len(names) == 1 else names
+
+
+def _assignment(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals or not name.isidentifier():
+        raise argparse.ArgumentTypeError(f"must be NAME=VALUE, got {text!r}")
+    return name, value
+
+
+def _add_train(commands: Any) -> None:
+    parser = _command(
+        commands, "train", "training", "pre-train a language model on texts"
+    )
+    parser.add_argument("corpus", nargs="+", metavar="CORPUS", help="files of texts")
+    parser.add_argument(
+        "--out", type=Path, required=True, metavar="DIR", help="directory to save to"
+    )
+    parser.add_argument(
+        "--force", action="store_true", help="replace a model that DIR holds"
+    )
+    _add_table(parser)
+    _add_missing(parser, ("error", "empty"), "empty passes over rows without a text")
+    parser.add_argument(
+        "--validation",
+        metavar="FILE",
+        help="texts to validate with, in place of held out ones",
+    )
+    parser.add_argument(
+        "--max-time",
+        type=float,
+        metavar="MINUTES",
+        help="minutes of training at most",
+    )
+    parser.add_argument(
+        "--checkpoint-every",
+        type=float,
+        default=2.0,
+        metavar="MINUTES",
+        help="minutes between checkpoints (default: 2)",
+    )
+    parser.add_argument(
+        "--seed", type=int, default=0, metavar="N", help="of all that is random "
+        "(default: 0)"
+    )  # fmt: skip
+    group = parser.add_argument_group("parameters of ElmoLanguageModel")
+    for name, parameter in LANGUAGE_MODEL.items():
+        default = (
+            "" if parameter.default is None else f" (default: {parameter.default})"
+        )
+        group.add_argument(
+            flag_of(name),
+            type=parameter.kind,
+            choices=parameter.choices,
+            default=argparse.SUPPRESS,
+            metavar=None if parameter.choices else parameter.metavar,
+            help=parameter.help + default,
+        )
+    group.add_argument(
+        "--set",
+        type=_assignment,
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="any other parameter, by its name in Python",
+    )
+    _add_threads(parser)
+
+
+def _add_evaluate(commands: Any) -> None:
+    parser = _command(
+        commands, "evaluate", "evaluation", "measure the perplexity of texts"
+    )
+    parser.add_argument("model", metavar="DIR", help="directory of a model")
+    parser.add_argument("input", metavar="FILE", help="texts")
+    _add_table(parser)
+    _add_missing(parser, ("error", "empty"), "empty passes over rows without a text")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    _add_threads(parser)
+
+
+def _add_encode(commands: Any) -> None:
+    parser = _command(commands, "encode", "encoding", "turn texts into features")
+    parser.add_argument("input", metavar="FILE", help="texts")
+    parser.add_argument(
+        "out", type=Path, metavar="OUT", help="file to write: .npy, .npz (an array "
+        "called features), .csv or .parquet"
+    )  # fmt: skip
+    parser.add_argument(
+        "--model", required=True, metavar="DIR", help="directory or name of a model"
+    )
+    _add_table(parser)
+    _add_missing(
+        parser, ("error", "empty", "nan"), "what a row without a text gives: an error, "
+        "zeros or nan"
+    )  # fmt: skip
+    parser.add_argument(
+        "--keep", nargs="+", action="extend", default=[], metavar="COL",
+        help="columns to copy to a csv or parquet file; give them after the files",
+    )  # fmt: skip
+    parser.add_argument(
+        "--layers",
+        type=_layers,
+        default="mean",
+        help="mean, top, concat, or numbers as in 0,2 (default: mean)",
+    )
+    parser.add_argument(
+        "--pooling",
+        type=_poolings,
+        default="mean",
+        help="mean, max, min, last, or several as in mean,max (default: mean)",
+    )
+    parser.add_argument(
+        "--precision",
+        choices=("auto", "float32", "bfloat16"),
+        default="auto",
+    )
+    parser.add_argument("--device", metavar="NAME", help="a torch device, as cpu")
+    parser.add_argument(
+        "--batch", type=_positive, default=4096, metavar="ROWS",
+        help="rows in memory at a time (default: 4096)",
+    )  # fmt: skip
+    _add_threads(parser)
+
+
+def _add_convert(commands: Any) -> None:
+    parser = _command(
+        commands, "convert", "conversion", "write a model in another format"
+    )
+    parser.add_argument("source", metavar="SRC", help="directory or zip of a model")
+    parser.add_argument("target", type=Path, metavar="DST", help="directory to write")
+    parser.add_argument("--to", choices=WRITABLE, default="skelmo")
+    parser.add_argument("--dtype", choices=("float32", "float16"), default="float32")
+    parser.add_argument(
+        "--force", action="store_true", help="replace a model that DST holds"
+    )
+
+
+def _add_compare(commands: Any) -> None:
+    parser = _command(
+        commands, "compare", "comparing", "compare representations of labelled texts"
+    )
+    parser.add_argument("input", metavar="FILE", help="texts and labels")
+    parser.add_argument("--text", required=True, metavar="COL", help="column of texts")
+    parser.add_argument("--label", required=True, metavar="COL", help="their classes")
+    _add_table(parser, column=False)
+    parser.add_argument(
+        "--out", type=Path, default=Path("comparison.html"), metavar="HTML",
+        help="page to write (default: comparison.html)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--representations", nargs="+", metavar="NAME", help="as tfidf word2vec glove "
+        "elmo-own; by default all that can run"
+    )  # fmt: skip
+    parser.add_argument(
+        "--model", metavar="DIR", help="also compare the model there, as elmo-DIR"
+    )
+    parser.add_argument(
+        "--classifier",
+        choices=("mlp",),
+        help="mlp: a neural network; by default logistic regression",
+    )
+    parser.add_argument("--folds", type=_positive, default=5, metavar="N")
+    parser.add_argument(
+        "--all-labels", action="store_true", help="draw no curve with fewer labels"
+    )
+    parser.add_argument(
+        "--cache", metavar="DIR", help="keep results there, so that an interrupted "
+        "comparison goes on"
+    )  # fmt: skip
+    parser.add_argument("--seed", type=int, default=0, metavar="N")
+
+
+def _add_info(commands: Any) -> None:
+    parser = _command(commands, "info", "describing", "describe a model")
+    parser.add_argument("model", metavar="DIR", help="directory or name of a model")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def _add_inspect(commands: Any) -> None:
+    parser = _command(
+        commands, "inspect", "inspecting", "report what may be wrong with texts"
+    )
+    parser.add_argument("input", metavar="FILE", help="texts")
+    parser.add_argument(
+        "--model", metavar="DIR", help="also report what this model makes of them"
+    )
+    _add_table(parser)

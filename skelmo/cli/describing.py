@@ -1,0 +1,93 @@
+"""`skelmo info`: what a model is."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from skelmo.cli.models import size_of
+from skelmo.pretrained import registry
+from skelmo.pretrained.saved_model import SavedModel, config_to_json, weights_hash
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Print what is known of a model.
+
+    Parameters
+    ----------
+    arguments : argparse.Namespace
+    """
+    model = registry.load(arguments.model)
+    path = registry.BUNDLED.get(arguments.model, Path(arguments.model).expanduser())
+    found = _found(model, path)
+    if arguments.json:
+        sys.stdout.write(json.dumps(found) + "\n")
+        return
+    rows = _rows(found)
+    width = max(len(name) for name, _ in rows) + 2
+    sys.stdout.write("".join(f"{name:{width}}{value}\n" for name, value in rows))
+
+
+def _found(model: SavedModel, path: Path) -> dict[str, Any]:
+    settings, arrays = model.settings, model.arrays
+    softmax = arrays.get("softmax.bias")
+    return {
+        "source": str(path),
+        "bytes": size_of(path),
+        "sha256": weights_hash(model),
+        "architecture": config_to_json(model.config),
+        "features_per_layer": model.config.n_features,
+        "weights": sum(array.size for array in arrays.values()),
+        "vocabulary": None if model.vocabulary is None else len(model.vocabulary),
+        "softmax": softmax is not None and bool(len(softmax)),
+        "skelmo_version": settings.get("skelmo_version"),
+        "parameters": settings.get("parameters", {}),
+        "training": settings.get("training", {}),
+    }
+
+
+def _rows(found: dict[str, Any]) -> list[tuple[str, str]]:
+    config, training = found["architecture"], found["training"]
+    filters = ", ".join(f"{n} of {width}" for width, n in config["filters"])
+    words = found["vocabulary"]
+    rows = [
+        ("model", found["source"]),
+        ("size", f"{found['bytes'] / 1e6:,.1f} MB, {found['weights']:,} weights"),
+        ("sha256", found["sha256"]),
+        ("characters", f"{config['max_characters']} of a token, filters {filters}"),
+        ("LSTM", f"{config['num_layers']} layers of {config['hidden_size']}/"
+         f"{config['proj_size']} in each direction"),
+        ("features", f"{found['features_per_layer']:,} a layer, "
+         f"{config['num_layers'] + 1} layers"),
+        ("vocabulary", "none" if words is None else f"{words:,} words"),
+        ("softmax", "yes" if found["softmax"] else "none: features only"),
+    ]  # fmt: skip
+    if config["word_embedding_dim"]:
+        size = f"{config['n_words']:,} words of {config['word_embedding_dim']}"
+        rows.insert(4, ("word embedding", size))
+    if "sequence" in found["parameters"]:
+        rows.append(("reads", f"a {found['parameters']['sequence']} from fresh state"))
+    if training:
+        rows += _training_rows(training)
+    if found["skelmo_version"]:
+        rows.append(("saved by", f"skelmo {found['skelmo_version']}"))
+    return rows
+
+
+def _training_rows(training: dict[str, Any]) -> list[tuple[str, str]]:
+    rows = [
+        ("trained", f"{training['n_epochs']} epochs, {training['n_tokens']:,} tokens")
+    ]
+    share = training.get("unknown_share")
+    if share is not None:
+        rows.append(("unknown", f"{share:.2%} of the tokens"))
+    for epoch, *_, loss, forward, backward, mean in training.get("history", []):
+        quality = "" if loss is None else f"training loss {loss:.3f} nats"
+        if mean is not None:
+            quality += f", validation perplexity {mean:.1f} (forward {forward:.1f}, "
+            quality += f"backward {backward:.1f})"
+        rows.append((f"  epoch {epoch}", quality))
+    return rows

@@ -1,0 +1,55 @@
+"""`skelmo evaluate`: how well a model predicts texts."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+
+import numpy as np
+
+from skelmo.cli.tables import documents_in, table_of
+from skelmo.cli.threads import limited_threads
+from skelmo.fitting import read_corpus
+from skelmo.language_model import ElmoLanguageModel
+from skelmo.training.evaluation import Perplexity, negative_log_likelihood
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Print the perplexity of a file.
+
+    Parameters
+    ----------
+    arguments : argparse.Namespace
+    """
+    table = table_of(arguments.input, arguments.format, not arguments.no_header)
+    model = ElmoLanguageModel.load(arguments.model, missing=arguments.missing)
+    documents = documents_in(table, arguments.column, arguments.missing)
+    with limited_threads(arguments.threads):
+        corpus = read_corpus(model, documents, "give likelihoods")
+        sequences = corpus.sequences
+        if not corpus.n_tokens:
+            raise ValueError(f"{table.shown} holds no token. Give a file of texts.")
+        which = np.arange(len(sequences.lengths))
+        nll = negative_log_likelihood(model.network_, corpus, which).sum(axis=0)
+    perplexity = Perplexity.of(nll, int((sequences.lengths - 1).sum()))
+    found = {
+        "documents": sequences.n_documents,
+        "sequences": len(sequences.lengths),
+        "tokens": corpus.n_tokens,
+        "unknown_share": corpus.unknown_share,
+        "perplexity_forward": perplexity.forward,
+        "perplexity_backward": perplexity.backward,
+        "perplexity": perplexity.mean,
+    }
+    if arguments.json:
+        sys.stdout.write(json.dumps(found) + "\n")
+        return
+    sys.stdout.write(
+        f"documents            {found['documents']:,}\n"
+        f"tokens               {found['tokens']:,}\n"
+        f"unknown              {corpus.unknown_share:.2%}\n"
+        f"perplexity, forward  {perplexity.forward:.2f}\n"
+        f"perplexity, backward {perplexity.backward:.2f}\n"
+        f"perplexity, mean     {perplexity.mean:.2f}\n"
+    )

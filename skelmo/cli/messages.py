@@ -1,0 +1,76 @@
+"""What the command says on stderr, a line each, and how it ends."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+_PLAIN = (ValueError, TypeError, OSError, ImportError, RuntimeError)
+
+
+class UsageError(Exception):
+    """A command line that cannot be meant, found out after it was parsed."""
+
+
+class Interrupted(KeyboardInterrupt):
+    """Ctrl-C, with a sentence on what is kept."""
+
+
+def say(text: object) -> None:
+    """Write a line to stderr.
+
+    Parameters
+    ----------
+    text : object
+        Line breaks in it become spaces.
+    """
+    sys.stderr.write(f"skelmo: {' '.join(str(text).split())}\n")
+    sys.stderr.flush()
+
+
+def is_watched() -> bool:
+    """Tell whether somebody sees progress: stderr is a terminal."""
+    return sys.stderr.isatty()
+
+
+def described(error: BaseException) -> str:
+    """Return what is wrong, in a sentence or two.
+
+    Parameters
+    ----------
+    error : BaseException
+
+    Returns
+    -------
+    text : str
+        The message alone where it is meant for the user; else with the class.
+    """
+    if isinstance(error, MemoryError):
+        return "memory does not suffice. Lower --batch, or close other programs."
+    if isinstance(error, OSError) and error.filename is not None and error.strerror:
+        return f"{error.filename}: {error.strerror}."
+    parts = [str(error), *getattr(error, "__notes__", ())]
+    text = " ".join(part for part in parts if part)
+    if isinstance(error, _PLAIN) and text:
+        return text
+    return f"{type(error).__name__}: {text} (--debug shows where)"
+
+
+@contextmanager
+def short_warnings() -> Iterator[None]:
+    """Show warnings as a line each, those of one place in the code once."""
+    seen = set()
+
+    def show(message: Any, category: Any, filename: str, lineno: int,
+             file: Any = None, line: Any = None) -> None:  # fmt: skip
+        place = category, filename, lineno
+        if place not in seen:
+            seen.add(place)
+            say(f"warning: {message}")
+
+    with warnings.catch_warnings():
+        warnings.showwarning = show
+        yield

@@ -1,0 +1,103 @@
+"""Options of the command that are parameters of `ElmoLanguageModel`."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from skelmo.cli.messages import UsageError
+
+
+class Parameter(NamedTuple):
+    """An option of `skelmo train`."""
+
+    kind: Callable[[str], Any]
+    default: Any  # of ElmoLanguageModel, for the help
+    metavar: str
+    help: str
+    choices: tuple[str, ...] | None = None
+
+
+LANGUAGE_MODEL = {
+    "hidden_size": Parameter(int, 512, "N", "size of an LSTM cell"),
+    "proj_size": Parameter(int, 128, "N", "size of an LSTM output, each direction"),
+    "num_layers": Parameter(int, 2, "N", "LSTM layers"),
+    "word_embedding_dim": Parameter(int, 0, "N", "size of a word-level embedding"),
+    "init_word_vectors": Parameter(str, None, "FILE", "word vectors to start it from"),
+    "min_count": Parameter(int, 2, "N", "rarer words are unknown"),
+    "max_vocabulary": Parameter(int, 30_000, "N", "words of the softmax at most"),
+    "sequence": Parameter(
+        str, "sentence", "", "what is read from a fresh state",
+        ("sentence", "document"),
+    ),
+    "batch_tokens": Parameter(int, 512, "N", "tokens of a training step"),
+    "max_epochs": Parameter(int, 10, "N", "passes over the texts at most"),
+    "learning_rate_init": Parameter(float, 0.002, "RATE", "rate after the warm-up"),
+    "dropout": Parameter(float, 0.1, "SHARE", "share of values dropped"),
+    "validation_fraction": Parameter(float, 0.1, "SHARE", "share of texts held out"),
+    "n_iter_no_change": Parameter(int, 3, "N", "epochs without a gain that stop it"),
+    "init": Parameter(str, None, "DIR", "model to go on from"),
+    "device": Parameter(str, "auto", "NAME", "a torch device"),
+    "precision": Parameter(
+        str, "auto", "", "of matrix products", ("auto", "float32", "bfloat16")
+    ),
+}  # fmt: skip
+
+# Parameters that the command itself sets, and by which option.
+_ELSEWHERE = {
+    "max_time": "--max-time", "missing": "--missing", "checkpoint": "--out",
+    "checkpoint_every": "--checkpoint-every", "random_state": "--seed",
+}  # fmt: skip
+_CODE = ("tokenizer", "input", "warm_start", "verbose")
+
+
+def flag_of(name: str) -> str:
+    """Return the option of a parameter."""
+    return "--" + name.replace("_", "-")
+
+
+def language_model_parameters(
+    arguments: Mapping[str, Any], known: Sequence[str]
+) -> dict[str, Any]:
+    """Return the parameters that a command line sets.
+
+    Parameters
+    ----------
+    arguments : mapping of str to object
+        Parsed options; "set" holds pairs of name and text.
+    known : sequence of str
+        Names of all parameters of the estimator.
+
+    Returns
+    -------
+    parameters : dict
+
+    Raises
+    ------
+    UsageError
+        If a parameter does not exist, is set twice or belongs to another option.
+    """
+    found = {name: arguments[name] for name in LANGUAGE_MODEL if name in arguments}
+    allowed = [name for name in known if name not in {*_ELSEWHERE, *_CODE}]
+    for name, text in arguments["set"]:
+        if name in _ELSEWHERE:
+            raise UsageError(
+                f"--set {name}: this parameter is given by {_ELSEWHERE[name]}."
+            )
+        if name not in allowed:
+            raise UsageError(
+                f"--set {name}: no such parameter. Choose among {', '.join(allowed)}."
+            )
+        if name in found:
+            raise UsageError(f"--set {name}: it is given twice. Leave one out.")
+        found[name] = _value(text)
+    return found
+
+
+def _value(text: str) -> Any:
+    """Read a Python literal; anything else is a text."""
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        return text

@@ -1,0 +1,69 @@
+"""From a command line to an exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from contextlib import suppress
+from importlib import import_module
+
+from skelmo.cli.arguments import make_parser
+from skelmo.cli.messages import UsageError, described, say, short_warnings
+
+FAILED, MISUSED, INTERRUPTED, PIPE_CLOSED = 1, 2, 130, 141
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command.
+
+    Parameters
+    ----------
+    argv : sequence of str, optional
+        Arguments; by default those of the process.
+
+    Returns
+    -------
+    code : int
+        0; 1 for an error; 2 for a wrong command line; 130 after Ctrl-C; 141 if the
+        reader of the output has gone.
+    """
+    debug = "--debug" in (sys.argv[1:] if argv is None else argv)
+    try:
+        return _run(argv)
+    except BrokenPipeError:
+        _give_up_output()
+        return PIPE_CLOSED
+    except KeyboardInterrupt as stop:
+        say(f"interrupted. {stop}")
+        return INTERRUPTED
+    except UsageError as error:
+        say(f"error: {error}")
+        return MISUSED
+    except Exception as error:
+        if debug:
+            sys.stderr.write(traceback.format_exc())
+        say(f"error: {described(error)}")
+        return FAILED
+
+
+def _run(argv: Sequence[str] | None) -> int:
+    try:
+        arguments = make_parser().parse_args(argv)
+    except SystemExit as stop:  # argparse has said why, or has shown help
+        sys.stdout.flush()
+        return int(stop.code or 0)
+    with short_warnings():
+        # A command is imported when it is called: torch takes seconds.
+        import_module(f"skelmo.cli.{arguments.module}").run(arguments)
+    sys.stdout.flush()
+    return 0
+
+
+def _give_up_output() -> None:
+    """Keep the interpreter from flushing into a closed pipe at its end."""
+    with suppress(OSError, ValueError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)

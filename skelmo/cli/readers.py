@@ -1,0 +1,264 @@
+"""Some rows at a time of csv, tsv, jsonl, parquet and text files.
+
+A reader yields the names of the columns asked for, and the values of each.
+"""
+
+from __future__ import annotations
+
+import codecs
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, closing
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any, BinaryIO
+
+from skelmo.cli.files import opened, shown
+
+LONGEST_VALUE = 40  # characters of a bad value that a message shows
+LINE = "text"  # what the one column of a text file is called
+
+Part = tuple[list[str], list[list[Any]]]
+
+
+@dataclass(frozen=True)
+class Table:
+    """A file of texts.
+
+    Parameters
+    ----------
+    path : str
+        "-" is stdin.
+    format : {"csv", "tsv", "jsonl", "parquet", "txt"}
+    header : bool
+        Whether the first line of a csv or tsv names its columns.
+    """
+
+    path: str
+    format: str
+    header: bool = True
+
+    @property
+    def shown(self) -> str:
+        """What messages call it."""
+        return shown(self.path)
+
+
+def read_parts(table: Table, wanted: Sequence[str | None], size: int) -> Iterator[Part]:
+    """Read some columns.
+
+    Parameters
+    ----------
+    table : Table
+    wanted : sequence of str or None
+        Names, or numbers counted from 1; None is the only column.
+    size : int
+        Rows at a time.
+
+    Returns
+    -------
+    parts : iterator of Part
+        Names of the columns in the order wanted, and their values; None is missing.
+    """
+    readers = {"jsonl": _json_parts, "txt": _line_parts, "parquet": _parquet_parts}
+    return readers.get(table.format, _csv_parts)(table, wanted, size)
+
+
+def choose_columns(
+    table: Table, there: Sequence[str], wanted: Sequence[str | None]
+) -> list[str]:
+    """Return the names of columns, given by name or number.
+
+    Parameters
+    ----------
+    table : Table
+    there : sequence of str
+        Columns of the table.
+    wanted : sequence of str or None
+
+    Returns
+    -------
+    names : list of str
+
+    Raises
+    ------
+    ValueError
+        If one is not there, or none is named and there are several.
+    """
+    listed = ", ".join(map(repr, there))
+    names = []
+    for name in wanted:
+        if name is None and len(there) == 1:
+            names.append(there[0])
+        elif name is None:
+            raise ValueError(
+                f"{table.shown} has {len(there)} columns: {listed}. Choose one by "
+                f"--column."
+            )
+        elif name in there:
+            names.append(name)
+        elif name.isdecimal() and 1 <= int(name) <= len(there):
+            names.append(there[int(name) - 1])
+        else:
+            raise ValueError(
+                f"{table.shown} has no column {name!r}. It has {listed or 'none'}."
+            )
+    return names
+
+
+def _csv_parts(table: Table, wanted: Sequence[str | None], size: int) -> Iterator[Part]:
+    import pandas as pd
+
+    with ExitStack() as stack:
+        stream: Any = stack.enter_context(opened(table.path))
+        try:
+            reader = stack.enter_context(
+                pd.read_csv(
+                    stream,
+                    sep="\t" if table.format == "tsv" else ",",
+                    header=0 if table.header else None,
+                    dtype=str,
+                    keep_default_na=False,
+                    na_values=[""],
+                    chunksize=size,
+                    encoding="utf-8-sig",
+                )
+            )
+            for frame in reader:
+                if not isinstance(frame.index, pd.RangeIndex):
+                    reason = "rows have more fields than there are columns"
+                    raise _unreadable(table, reason)
+                there = [str(name) for name in frame.columns]
+                if not table.header:
+                    there = [str(k + 1) for k in range(len(there))]
+                frame.columns = pd.Index(there)
+                names = choose_columns(table, there, wanted)
+                yield names, [_texts(frame[name].tolist()) for name in names]
+        except pd.errors.EmptyDataError as error:
+            raise ValueError(
+                f"{table.shown} is empty. Give a file of texts."
+            ) from error
+        except pd.errors.ParserError as error:
+            raise _unreadable(table, error) from error
+        except UnicodeDecodeError as error:
+            raise _not_utf8(table, "", error) from error
+
+
+def _texts(values: list[Any]) -> list[str | None]:
+    return [value if isinstance(value, str) else None for value in values]
+
+
+def _lines(table: Table, stream: BinaryIO) -> Iterator[str]:
+    """Yield lines without their LF or CRLF; any other break is text."""
+    for number, line in enumerate(stream, 1):
+        content = line.removesuffix(b"\n").removesuffix(b"\r")
+        if number == 1:
+            content = content.removeprefix(codecs.BOM_UTF8)
+        try:
+            yield content.decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise _not_utf8(table, f"line {number} of ", error) from error
+
+
+def _line_parts(
+    table: Table, wanted: Sequence[str | None], size: int
+) -> Iterator[Part]:
+    names = choose_columns(table, [LINE], wanted)
+    with opened(table.path) as stream:
+        lines = _lines(table, stream)
+        while part := list(islice(lines, size)):
+            yield names, [part] * len(names)
+
+
+def _json_parts(
+    table: Table, wanted: Sequence[str | None], size: int
+) -> Iterator[Part]:
+    names: list[str] = []
+    with opened(table.path) as stream:
+        objects = _json_objects(table, stream)
+        while part := list(islice(objects, size)):
+            if not names:
+                there = list(dict.fromkeys(key for each in part for key in each))
+                names = choose_columns(table, there, wanted)
+            yield names, [[each.get(name) for each in part] for name in names]
+
+
+def _json_objects(table: Table, stream: BinaryIO) -> Iterator[dict[str, Any]]:
+    for number, line in enumerate(_lines(table, stream), 1):
+        if not line.strip():
+            continue
+        try:
+            value = json.loads(line)
+        except (ValueError, RecursionError) as error:
+            raise ValueError(
+                f"{table.shown}: line {number} is no JSON ({error}). Each line has to "
+                f"be an object."
+            ) from error
+        if not isinstance(value, dict):
+            raise ValueError(
+                f"{table.shown}: line {number} must be a JSON object, got "
+                f'{line[:LONGEST_VALUE]}. Give one as {{"text": ...}} on each line.'
+            )
+        yield value
+
+
+def import_pyarrow(path: object) -> Any:
+    """Return pyarrow.
+
+    Parameters
+    ----------
+    path : object
+        The file that needs it.
+
+    Returns
+    -------
+    pyarrow : module
+
+    Raises
+    ------
+    ImportError
+        If it is not installed.
+    """
+    try:
+        import pyarrow  # type: ignore[import-untyped]
+        import pyarrow.parquet  # type: ignore[import-untyped]
+    except ImportError as error:
+        raise ImportError(
+            f"{path} is a parquet file, which needs the package pyarrow. Install it "
+            f"with: pip install skelmo[parquet]"
+        ) from error
+    return pyarrow
+
+
+def _parquet_parts(
+    table: Table, wanted: Sequence[str | None], size: int
+) -> Iterator[Part]:
+    pa = import_pyarrow(table.path)
+    try:
+        file = pa.parquet.ParquetFile(table.path)
+    except pa.ArrowInvalid as error:
+        raise _unreadable(table, error) from error
+    with closing(file):
+        names = choose_columns(table, file.schema_arrow.names, wanted)
+        try:
+            yield names, [[] for _ in names]  # a table without rows has columns, too
+            for batch in file.iter_batches(size, columns=list(dict.fromkeys(names))):
+                found = batch.to_pydict()
+                yield names, [found[name] for name in names]
+        except (pa.ArrowInvalid, OSError) as error:
+            raise _unreadable(table, error) from error
+
+
+def _unreadable(table: Table, error: object) -> ValueError:
+    reason = str(error).strip().rstrip(".")
+    return ValueError(
+        f"{table.shown} cannot be read as {table.format}: {reason}. Mend the file, or "
+        f"give its --format."
+    )
+
+
+def _not_utf8(table: Table, where: str, error: UnicodeDecodeError) -> ValueError:
+    return ValueError(
+        f"{where}{table.shown} is not UTF-8 ({error.reason}). Convert it to UTF-8, as "
+        f"by iconv."
+    )

@@ -1,0 +1,167 @@
+"""`skelmo train`: texts to a language model, in runs that can be broken off."""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import math
+import os
+import re
+import shutil
+import sys
+from collections.abc import Iterator
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+from skelmo.cli.messages import Interrupted, is_watched, say
+from skelmo.cli.models import check_no_model, size_of, weights_of
+from skelmo.cli.parameters import language_model_parameters
+from skelmo.cli.readers import Table
+from skelmo.cli.tables import documents_in, table_of
+from skelmo.cli.threads import limited_threads
+from skelmo.language_model import ElmoLanguageModel
+from skelmo.pretrained.model_files import stage
+
+_COMMAND = "command.json"  # in the directory of checkpoints
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Train a model and save it.
+
+    Parameters
+    ----------
+    arguments : argparse.Namespace
+    """
+    known = ElmoLanguageModel._get_param_names()
+    parameters = language_model_parameters(vars(arguments), known)
+    tables = [_table(path, arguments) for path in arguments.corpus]
+    validation = arguments.validation and _table(arguments.validation, arguments)
+    out: Path = arguments.out
+    checkpoints = out.with_name(f"{out.name}.checkpoints")
+    command = _digest(arguments, parameters)
+    if not (arguments.force or _is_of(checkpoints, command)):
+        check_no_model(out)
+    model = ElmoLanguageModel(
+        **parameters,
+        missing=arguments.missing,
+        max_time=None if arguments.max_time is None else 60.0 * arguments.max_time,
+        checkpoint=checkpoints,
+        checkpoint_every=arguments.checkpoint_every,
+        random_state=arguments.seed,
+        verbose=int(is_watched()),
+    )
+    _put_command(checkpoints, command)
+    with limited_threads(arguments.threads):
+        try:
+            model.fit(
+                _documents(tables, arguments),
+                X_val=validation and _documents([validation], arguments),
+            )
+        except KeyboardInterrupt:
+            raise Interrupted(_what_is_kept(checkpoints)) from None
+        except BaseException:
+            _remove_if_unused(checkpoints)
+            raise
+    model.set_params(checkpoint=None, verbose=0).save(out)
+    is_done = _is_finished(model)
+    if is_done:
+        shutil.rmtree(checkpoints, ignore_errors=True)
+    sys.stdout.write(_summary(model, out))
+    if not is_done:
+        say(
+            f"--max-time was up. With more of it the same command goes on, from "
+            f"{checkpoints}; delete that directory if this model will do."
+        )
+
+
+def _table(path: str, arguments: argparse.Namespace) -> Table:
+    return table_of(path, arguments.format, not arguments.no_header)
+
+
+def _documents(
+    tables: list[Table], arguments: argparse.Namespace
+) -> Iterator[str | None]:
+    return chain.from_iterable(
+        documents_in(table, arguments.column, arguments.missing) for table in tables
+    )
+
+
+def _digest(arguments: argparse.Namespace, parameters: dict[str, Any]) -> str:
+    """Hash what tells one command from another; it may be given more time."""
+    files = [*arguments.corpus, arguments.validation]
+    named = [name and os.path.realpath(name) for name in files]
+    given = [
+        getattr(arguments, name)
+        for name in ("column", "format", "no_header", "missing", "seed")
+    ]
+    text = json.dumps([named, given, sorted(parameters.items())], default=str)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _is_of(checkpoints: Path, command: str) -> bool:
+    try:
+        content = json.loads((checkpoints / _COMMAND).read_text("utf-8"))
+        return content["command"] == command
+    except (OSError, ValueError, LookupError, TypeError):
+        return False
+
+
+def _put_command(checkpoints: Path, command: str) -> None:
+    checkpoints.mkdir(parents=True, exist_ok=True)
+    path = checkpoints / _COMMAND
+    text = json.dumps({"command": command}) + "\n"
+    stage(path, lambda staged: staged.write_text(text, "utf-8")).replace(path)
+
+
+def _steps(checkpoints: Path) -> list[int]:
+    """Return the steps of which there are checkpoints."""
+    names = (path.stem for path in checkpoints.glob("*/step-*.checkpoint"))
+    return [int(re.sub(r"\D", "", name)) for name in names]
+
+
+def _remove_if_unused(checkpoints: Path) -> None:
+    if not _steps(checkpoints):
+        shutil.rmtree(checkpoints, ignore_errors=True)
+
+
+def _what_is_kept(checkpoints: Path) -> str:
+    steps = _steps(checkpoints)
+    if not steps:
+        _remove_if_unused(checkpoints)
+        return "There was no checkpoint yet."
+    return (
+        f"The checkpoint of step {max(steps):,} is in {checkpoints}; the same command "
+        f"goes on from there."
+    )
+
+
+def _is_finished(model: ElmoLanguageModel) -> bool:
+    """Tell whether training came to its end, and was not stopped by the clock."""
+    spent = model.history_[-1].seconds if model.history_ else 0.0
+    return model.max_time is None or spent < model.max_time
+
+
+def _summary(model: ElmoLanguageModel, out: Path) -> str:
+    config = model.config_
+    sizes = f"{config.hidden_size}/{config.proj_size}"
+    lines = [
+        f"{out}: {config.num_layers} layers of {sizes}, {weights_of(model):,} weights, "
+        f"{len(model.vocabulary_ or []):,} words, {size_of(out) / 1e6:,.1f} MB"
+    ]
+    if model.history_:
+        last = model.history_[-1]
+        speed = last.n_tokens / max(1e-9, last.seconds)
+        lines.append(
+            f"{last.epoch} epoch{'s' * (last.epoch != 1)}, {last.n_tokens:,} tokens, "
+            f"{last.seconds:.1f} s, {speed:,.0f} tokens/s"
+        )
+        best = min(model.history_, key=lambda record: record.validation_perplexity)
+        if not math.isnan(best.validation_perplexity):
+            lines.append(
+                f"validation perplexity {best.validation_perplexity:.1f} (forward "
+                f"{best.validation_perplexity_forward:.1f}, backward "
+                f"{best.validation_perplexity_backward:.1f})"
+            )
+    return "".join(f"{line}\n" for line in lines)
