@@ -1,0 +1,99 @@
+"""How Sphinx builds these pages: ``sphinx-build -W -b html docs docs/_build/html``.
+
+Nothing is downloaded. With SKELMO_INTERSPHINX=1 in the environment, names of numpy,
+scikit-learn and torch become links, for which their inventories are fetched.
+"""
+
+import os
+import re
+from pathlib import Path
+
+from skelmo import __version__
+
+HERE = Path(__file__).parent
+STAGED_EXAMPLES = HERE / "_build" / "examples"
+
+
+def stage_examples() -> None:
+    """Copy the examples with what sphinx-gallery asks for: a header, and titles.
+
+    The first line of a script's docstring is made a title where it is none.
+    """
+    STAGED_EXAMPLES.mkdir(parents=True, exist_ok=True)
+    wanted = {"GALLERY_HEADER.rst": (HERE / "gallery_header.rst").read_text("utf-8")}
+    for script in sorted((HERE.parent / "examples").glob("*.py")):
+        wanted[script.name] = re.sub(
+            r'\A"""(.+)\n(?!===)',
+            lambda found: f'"""\n{found[1]}\n{"=" * len(found[1])}\n',
+            script.read_text("utf-8"),
+        )
+    for old in STAGED_EXAMPLES.iterdir():
+        if old.name not in wanted:
+            old.unlink()
+    for name, text in wanted.items():
+        path = STAGED_EXAMPLES / name
+        # An unchanged file keeps its time, so that it is not built again.
+        if not path.exists() or path.read_text("utf-8") != text:
+            path.write_text(text, "utf-8")
+
+
+stage_examples()
+
+project = "skelmo"
+author = "The skelmo developers"
+copyright = author
+version = release = __version__
+
+extensions = [
+    "myst_parser",
+    "numpydoc",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "sphinx.ext.mathjax",
+    "sphinx_gallery.gen_gallery",
+]
+exclude_patterns = ["_build", "gallery_header.rst"]
+templates_path = ["_templates"]
+default_role = "literal"
+
+# A link to a page, heading or object of skelmo that is not there is a warning, and
+# warnings are errors; names of other projects are known to intersphinx alone.
+nitpicky = True
+nitpick_ignore_regex = [(r"py:.*", r"(?!skelmo\.).*")]
+if os.environ.get("SKELMO_INTERSPHINX"):
+    extensions.append("sphinx.ext.intersphinx")
+    intersphinx_mapping = {
+        "numpy": ("https://numpy.org/doc/stable", None),
+        "python": ("https://docs.python.org/3", None),
+        "sklearn": ("https://scikit-learn.org/stable", None),
+        "torch": ("https://docs.pytorch.org/docs/stable", None),
+    }
+
+myst_enable_extensions = ["amsmath", "dollarmath"]
+myst_heading_anchors = 3
+
+autodoc_typehints = "none"  # the docstrings say types
+autosummary_generate = True
+numpydoc_show_class_members = False  # the template lists them
+
+sphinx_gallery_conf = {
+    "examples_dirs": str(STAGED_EXAMPLES),
+    "gallery_dirs": "gallery",
+    "filename_pattern": r"/plot_",  # other scripts are shown, not run
+    "copyfile_regex": r".*\.rst",
+    "show_memory": False,
+    "write_computation_times": False,
+    "show_signature": False,
+    "abort_on_example_error": True,
+}
+
+html_theme = "pydata_sphinx_theme"
+html_title = f"skelmo {version}"
+html_show_sourcelink = False
+html_theme_options = {
+    "navigation_with_keys": False,
+    "secondary_sidebar_items": ["page-toc"],
+    "footer_start": ["copyright"],
+    "footer_end": [],
+    "show_prev_next": True,
+}

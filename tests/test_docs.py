@@ -1,0 +1,146 @@
+"""The documentation as a program: its Python runs, its links and names are real."""
+
+import contextlib
+import importlib
+import io
+import re
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from test_architecture import TIERS
+
+from skelmo import ElmoLanguageModel, ElmoVectorizer
+from skelmo.documentation import PAGE
+
+DOCS = Path(__file__).parents[1] / "docs"
+MADE = {"_build", "gallery", "generated"}
+PAGES = {
+    path.relative_to(DOCS).as_posix(): path.read_text(encoding="utf-8")
+    for path in sorted(DOCS.rglob("*.md"))
+    if not MADE & set(path.relative_to(DOCS).parts)
+}
+FENCE = re.compile(r"^```(\S*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+class Block(NamedTuple):
+    """Code of a page, and what it prints."""
+
+    line: int
+    code: str
+    expected: str
+
+
+def blocks(text):
+    """Return the blocks to run; "text" right behind one is what it prints."""
+    found = list(FENCE.finditer(text))
+    result = []
+    for k, fence in enumerate(found):
+        if fence[1] != "python":
+            continue
+        expected, after = "", next(iter(found[k + 1 :]), None)
+        if after is not None and after[1] == "text":
+            between = text[fence.end() : after.start()]
+            expected = after[2] if not between.strip() else ""
+        line = text.count("\n", 0, fence.start(2))
+        result.append(Block(line, fence[2], expected))
+    return result
+
+
+RUN = [name for name, text in PAGES.items() if blocks(text)]
+
+
+@pytest.mark.parametrize("page", RUN)
+def test_blocks_run_in_order_and_print_what_they_say(page, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MPLBACKEND", "Agg")
+    names = {"__name__": "__main__"}
+    for line, code, expected in blocks(PAGES[page]):
+        printed = io.StringIO()
+        # Line numbers of a failure are then those of the page.
+        source = compile("\n" * line + code, page, "exec")
+        with contextlib.redirect_stdout(printed):
+            exec(source, names)
+        assert printed.getvalue() == expected, f"{page}, block in line {line + 1}"
+
+
+def test_blocks_are_found():
+    text = (
+        "```python\nprint(1)\n```\n\n```text\n1\n```\n"
+        "```py\nimport absent\n```\n```python\nx = 1\n```\nWords.\n```text\n2\n```\n"
+    )
+    assert blocks(text) == [(1, "print(1)\n", "1\n"), (11, "x = 1\n", "")]
+    assert len(RUN) >= 10
+
+
+def anchors(text):
+    """Return the names of the headings of a page, as links have them."""
+    text = FENCE.sub("", text)
+    titles = re.findall(r"^#{1,3} (.+)$", text, re.MULTILINE)
+    return {
+        re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles
+    }
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_links_inside_lead_somewhere(page):
+    for target in re.findall(r"\]\(([^)\s]+)\)", FENCE.sub("", PAGES[page])):
+        if target.startswith("https://"):
+            continue
+        path, _, anchor = target.partition("#")
+        other = page
+        if path:
+            file = (DOCS / page).parent / path
+            other = file.resolve().relative_to(DOCS).as_posix()
+            is_made = MADE & set(other.split("/"))
+            assert is_made or file.is_file(), f"{page}: no {target}"
+        if anchor:
+            assert anchor in anchors(PAGES[other]), f"{page}: no heading {target}"
+
+
+def test_every_parameter_of_the_language_model_is_explained():
+    text = PAGES["user_guide/tuning.md"]
+    rows = re.findall(r"^\| (`.+?) \|", text, re.MULTILINE)
+    explained = {name for row in rows for name in re.findall(r"`(\w+)`", row)}
+    assert explained == set(ElmoLanguageModel().get_params())
+
+
+def test_every_value_of_layers_and_pooling_is_explained():
+    rows = re.findall(r"^\| (.+?) \|", PAGES["user_guide/layers.md"], re.MULTILINE)
+    values = set(re.findall(r'"(\w+)"', " ".join(rows)))
+    constraints = ElmoVectorizer._parameter_constraints
+    for name in ("layers", "pooling"):
+        options = constraints[name][0].options
+        assert options <= values, name
+
+
+@pytest.mark.parametrize(
+    "module", ["", ".baselines", ".datasets", ".display", ".testing"]
+)
+def test_public_names_stand_on_the_api_page(module):
+    module = f"skelmo{module}"
+    public = vars(importlib.import_module(module))
+    names = public.get("__all__") or [
+        name
+        for name, value in public.items()
+        if not name.startswith("_") and getattr(value, "__module__", "") == module
+    ]
+    sections = re.findall(
+        rf"currentmodule:: {module}\n(.*?)```", PAGES["api/index.md"], re.DOTALL
+    )
+    listed = set(re.findall(r"^ +(\w+)$", "\n".join(sections), re.MULTILINE))
+    assert listed == set(names) - {"__version__"}
+
+
+def test_estimators_link_to_the_pages_that_are_made():
+    # autosummary puts them beside the page that lists the names.
+    assert PAGE.endswith("/api/generated/{name}.html")
+    assert ":toctree: generated/" in PAGES["api/index.md"]
+
+
+def test_tiers_of_the_design_are_those_of_the_code():
+    table = PAGES["design.md"].partition("| what they know |")[2].partition("\n\n")[0]
+    rows = re.findall(r"^\| (`.+?) \|", table, re.MULTILINE)
+    found = [set(re.findall(r"`(\w+)`", row)) for row in rows]
+    expected = [{name.removeprefix("skelmo.") for name in names} for names in TIERS]
+    assert found[::-1] == expected
