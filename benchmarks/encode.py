@@ -249,9 +249,10 @@ def document_sweep(options):
     cases += [(n, length, ("--stream",)) for n, length in STREAMED]
     for n, length, how in cases:
         result = run_self(options, "random", "--random", n, length, *how)
-        seconds.append([n, length, result["seconds"]])
+        given = "generator" if how else "list"
+        seconds.append([n, length, given, result["seconds"]])
         rows.append([
-            f"{n:,}", f"{length:,}", "generator" if how else "list",
+            f"{n:,}", f"{length:,}", given,
             f"{result['seconds']:.1f}", f"{n * length / result['seconds']:,.0f}",
             f"{result['peak_mib']:,.0f}", f"{result['output_mib']:,.0f}",
         ])  # fmt: skip
@@ -278,8 +279,11 @@ def text_sweep(options):
 
 def import_sweep(options):
     """Print how long imports take."""
-    codes = {"torch, sklearn.pipeline": "import torch, sklearn.pipeline"}
-    codes["torch, sklearn.pipeline, skelmo"] = "import torch, sklearn.pipeline, skelmo"
+    both = "import torch, sklearn.pipeline"
+    codes = {
+        "torch, sklearn.pipeline": both,
+        "and skelmo's estimators": f"{both}\nfrom skelmo import ElmoVectorizer",
+    }
     times = {name: [] for name in codes}
     for _ in range(15):
         for name, code in codes.items():
@@ -376,17 +380,27 @@ def figure(options):
     left.invert_yaxis()
     left.legend(fontsize=8, loc="lower right")
     grown = json.loads((options.scratch / "documents.json").read_text())
-    many = [(n, seconds) for n, length, seconds in grown if length == 20]
-    right.loglog(*zip(*many, strict=True), "o-", color=colours[0])
-    for n, seconds in many:
-        right.annotate(
-            f"{seconds:.1f} s", (n, seconds), (6, -11), textcoords="offset points",
-            fontsize=8,
-        )  # fmt: skip
+    # Labels stand below one line and above the other.
+    sides = {"list": ((7, -4), "left"), "generator": ((-7, 2), "right")}
+    for (given, (offset, align)), colour in zip(
+        sides.items(), colours[[0, -1]], strict=True
+    ):
+        many = [(n, s) for n, length, how, s in grown if (length, how) == (20, given)]
+        right.loglog(*zip(*many, strict=True), "o-", color=colour, label=given)
+        for n, seconds in many:
+            right.annotate(
+                f"{seconds:.1f}", (n, seconds), offset, ha=align, fontsize=8,
+                textcoords="offset points",
+            )  # fmt: skip
     right.set(
         xlabel="documents of 20 tokens", ylabel="seconds",
         title="skelmo, small shape, float32",
+        xticks=(1_000, 4_000, 16_000), xticklabels=("1,000", "4,000", "16,000"),
+        yticks=(1, 2, 5, 10, 20), yticklabels=("1", "2", "5", "10", "20"),
     )  # fmt: skip
+    right.minorticks_off()
+    right.margins(x=0.15)
+    right.legend(title="given as a", fontsize=8, title_fontsize=8)
     for axes in (left, right):
         axes.spines[["top", "right"]].set_visible(False)
     fig.savefig(options.figure, dpi=100)
