@@ -70,8 +70,6 @@ def build_network(
         for name, array in arrays.items()
     }
     network.load_state_dict(state, assign=True)
-    for lstm in (network.bilm.forward_lstm, network.bilm.backward_lstm):
-        lstm.set_forget_bias(torch.device("cpu"))
     return network.to(device).eval()
 
 

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from skelmo.nn.char_cnn import CharacterCNN
 from skelmo.nn.lstm import ProjectedLSTM, lstm_layer
 from skelmo.nn.packed_rows import reversed_rows
-from skelmo.nn.recurrence import Clip, Prepared, State, Weights, prepare, prepare_shared
+from skelmo.nn.recurrence import Clip, Prepared, State, Weights, prepare
 
 
 @dataclass(frozen=True)
@@ -132,9 +132,8 @@ class BiLM(nn.Module):
         """
         layers = [self.layer(layer) for layer in range(self.config.num_layers)]
         weight = layers[0][0].weight_ih
-        if share and dtype in (None, weight.dtype) and weight.device.type == "cpu":
-            return [prepare_shared(layer) for layer in layers]
-        return [prepare(layer, dtype) for layer in layers]
+        share &= dtype in (None, weight.dtype) and weight.device.type == "cpu"
+        return [prepare(layer, dtype, share=share) for layer in layers]
 
     def forward(
         self,

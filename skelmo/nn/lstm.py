@@ -45,8 +45,6 @@ class ProjectedLSTM(nn.Module):
         projection: bool = True,
     ) -> None:
         super().__init__()
-        self.hidden_size = hidden_size
-        self.set_forget_bias()
         for layer in range(num_layers):
             self._add(f"weight_ih_l{layer}", 4 * hidden_size, proj_size)
             self._add(f"weight_hh_l{layer}", 4 * hidden_size, proj_size)
@@ -54,16 +52,6 @@ class ProjectedLSTM(nn.Module):
             self.register_parameter(f"bias_l{layer}", bias)
             if projection:
                 self._add(f"weight_hr_l{layer}", proj_size, hidden_size)
-
-    def set_forget_bias(self, device: torch.device | None = None) -> None:
-        """Make what is added to the biases, anew on another device."""
-        # A cell remembers by default: 1 is added to the forget gate (Jozefowicz et al.
-        # 2015). As in TensorFlow's cell it is arithmetic, not part of the bias, so that
-        # a weight file goes in and out bit for bit.
-        hidden_size = self.hidden_size
-        forget_bias = torch.zeros(4 * hidden_size, device=device)
-        forget_bias[hidden_size : 2 * hidden_size] = 1.0
-        self.register_buffer("forget_bias", forget_bias, persistent=False)
 
     def _add(self, name: str, n_out: int, n_in: int) -> None:
         weight = nn.Parameter(torch.empty(n_out, n_in))
@@ -76,11 +64,14 @@ class ProjectedLSTM(nn.Module):
         def weight(name: str) -> Any:
             return getattr(self, f"{name}_l{index}", None)
 
+        # A cell remembers by default: 1 is added to the forget gate (Jozefowicz et al.
+        # 2015). As in TensorFlow's cell it is arithmetic, not part of the bias, so that
+        # a weight file goes in and out bit for bit.
+        bias = weight("bias")
+        forget = torch.zeros_like(bias)
+        forget.chunk(4)[1].fill_(1.0)
         return Weights(
-            weight("weight_ih"),
-            weight("weight_hh"),
-            weight("bias") + self.forget_bias,
-            weight("weight_hr"),
+            weight("weight_ih"), weight("weight_hh"), bias + forget, weight("weight_hr")
         )
 
 

@@ -7,9 +7,8 @@ Axes: D directions, B sequences, n packed rows, P projection, H hidden (cell). G
 stored as ``[input, forget, candidate, output]``, the order of `torch.nn.LSTM`.
 
 All nonlinearities are sigmoids, which is one call for all gates, and on many CPUs
-several times faster than the hyperbolic tangent: tanh(x) = 2 sigmoid(2x) - 1. Factors
-of 2 go into the weights, where these are a copy, and the cell is kept doubled: see
-`prepare`.
+several times faster than the hyperbolic tangent: tanh(x) = 2 sigmoid(2x) - 1. The cell
+is kept doubled.
 """
 
 from __future__ import annotations
@@ -45,7 +44,6 @@ class Prepared(NamedTuple):
     weight_hh: Tensor  # (D, P, 4H)
     bias: Tensor  # (D, 1, 4H)
     weight_hr: Tensor | None  # (D, H, P)
-    doubled: bool = True  # what becomes a tangent, and the projection
 
 
 class State(NamedTuple):
@@ -69,8 +67,13 @@ class Tape(NamedTuple):
     cells: Tensor  # (D, n, H), after each step, doubled
 
 
-def prepare(weights: Sequence[Weights], dtype: torch.dtype | None = None) -> Prepared:
-    """Stack directions, transpose, double what becomes a tangent, and convert.
+def prepare(
+    weights: Sequence[Weights],
+    dtype: torch.dtype | None = None,
+    *,
+    share: bool = False,
+) -> Prepared:
+    """Stack directions, transpose and convert.
 
     Parameters
     ----------
@@ -78,63 +81,31 @@ def prepare(weights: Sequence[Weights], dtype: torch.dtype | None = None) -> Pre
     dtype : torch.dtype, optional
         What products are computed in; by default that of the weights. The cell is kept
         in that of the weights.
+    share : bool, default=False
+        Make the weights, in their own dtype, views of what is returned, which spares
+        the memory of a copy. Their values stay; an optimiser must not hold state for
+        them.
 
     Returns
     -------
     Prepared
         Without gradient.
     """
-    hidden_size = len(weights[0].bias) // 4
-    candidate = slice(2 * hidden_size, 3 * hidden_size)
-
-    def turned(name: str) -> Tensor:
-        each = [getattr(own, name).detach() for own in weights]
-        shape = len(each), *reversed(each[0].shape)
-        # The small products of a step are slow unless the transposition is real.
-        both = each[0].new_empty(shape, dtype=dtype or each[0].dtype)
-        for d, weight in enumerate(each):
-            both[d].copy_(weight.t())
-        return both
-
-    weight_ih, weight_hh = turned("weight_ih"), turned("weight_hh")
-    bias = turned("bias")[:, None]
-    for part in (weight_ih, weight_hh, bias):
-        part[..., candidate].mul_(2.0)
-    if weights[0].weight_hr is None:
-        return Prepared(weight_ih, weight_hh, bias, None)
-    return Prepared(weight_ih, weight_hh, bias, turned("weight_hr").mul_(2.0))
-
-
-def prepare_shared(weights: Sequence[Weights]) -> Prepared:
-    """Lay the weights themselves out as the recurrence multiplies by them.
-
-    Spares the memory of a copy, for a few percent of a step's time. The values of the
-    weights stay; they become views of what is returned.
-
-    Parameters
-    ----------
-    weights : sequence of Weights of length D
-        Parameters but for the bias; not to be trained on by an optimiser that holds
-        state for them.
-
-    Returns
-    -------
-    Prepared
-    """
 
     def turned(name: str) -> Tensor:
         each = [getattr(own, name) for own in weights]
-        both = each[0].new_empty(len(each), *reversed(each[0].shape)).detach()
+        shape = len(each), *reversed(each[0].shape)
+        # The small products of a step are slow unless the transposition is real.
+        both = torch.empty(shape, dtype=dtype or each[0].dtype, device=each[0].device)
         for weight, place in zip(each, both, strict=True):
             place.copy_(weight.detach().t())
-            weight.data = place.t()
+            if share and weight.dim() == 2:
+                weight.data = place.t()
         return both
 
     weight_ih, weight_hh = turned("weight_ih"), turned("weight_hh")
-    bias = torch.stack([own.bias.detach() for own in weights])[:, None]
-    projected = weights[0].weight_hr is not None
-    weight_hr = turned("weight_hr") if projected else None
-    return Prepared(weight_ih, weight_hh, bias, weight_hr, doubled=False)
+    weight_hr = None if weights[0].weight_hr is None else turned("weight_hr")
+    return Prepared(weight_ih, weight_hh, turned("bias")[:, None], weight_hr)
 
 
 def scan(
@@ -169,6 +140,7 @@ def scan(
     """
     n_directions, n_rows, _ = x.shape
     hidden_size, proj_size = weights.bias.shape[2] // 4, weights.weight_hh.shape[1]
+    candidate = slice(2 * hidden_size, 3 * hidden_size)
     wide = torch.promote_types(x.dtype, torch.float32)
     first = batch_sizes[0]
     bounds = Clip(None if clip.cell is None else 2.0 * clip.cell, clip.proj)
@@ -197,8 +169,7 @@ def scan(
         # Products are fastest into memory without gaps.
         pre, active, m, narrow_m, h_new = room.of(n)
         _products(given, None if h is None else h[:, :n], weights, pre)
-        if not weights.doubled:
-            pre[..., 2 * hidden_size : 3 * hidden_size].mul_(2.0)
+        pre[..., candidate].mul_(2.0)
         if pre.dtype != wide:
             active.copy_(pre)
         gates, c_new = keeps or (active, c[:, :n])
@@ -253,15 +224,13 @@ def _products(
 def _project(
     m: Tensor, narrow_m: Tensor, weights: Prepared, clip: Clip, out: Tensor
 ) -> None:
-    """Project the cell's output to the hidden state."""
+    """Project the cell's output, twice m, to the hidden state."""
     if weights.weight_hr is None:
         torch.mul(m, 2.0, out=out)
         return
     if narrow_m.dtype != m.dtype:
         narrow_m.copy_(m)
-    torch.bmm(narrow_m, weights.weight_hr, out=out)
-    if not weights.doubled:
-        out.mul_(2.0)
+    torch.bmm(narrow_m, weights.weight_hr, out=out).mul_(2.0)
     if clip.proj is not None:
         out.clamp_(-clip.proj, clip.proj)
 
