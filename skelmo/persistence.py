@@ -18,7 +18,7 @@ from skelmo.nn.bilm import BiLM, BiLMConfig
 from skelmo.nn.softmax import SoftmaxLoss
 from skelmo.pretrained import registry
 from skelmo.pretrained.safetensors_format import write_model
-from skelmo.pretrained.saved_model import SavedModel
+from skelmo.pretrained.saved_model import SavedModel, add_tied, drop_tied
 from skelmo.text.truncation import Truncation
 from skelmo.training.evaluation import LanguageModel
 from skelmo.training.state import EpochRecord
@@ -208,7 +208,7 @@ def without_network(state: dict[str, Any]) -> dict[str, Any]:
     """Return an estimator's state with its network as the bytes of a weight file."""
     if "network_" not in state:
         return state
-    weights = save_arrays(network_arrays(state["network_"]))
+    weights = save_arrays(drop_tied(network_arrays(state["network_"])))
     state = {**state, "network_": weights, "_skelmo_version": __version__}
     # Twice the size of the weights, and of use to `partial_fit` alone.
     state.pop("_optimizer", None)
@@ -220,7 +220,7 @@ def with_network(state: dict[str, Any], owner: str) -> dict[str, Any]:
     if "network_" not in state:
         return state
     state = checked_version(state, owner)
-    arrays = load_arrays(state["network_"])
+    arrays = add_tied(load_arrays(state["network_"]))
     device = here(state["device"])
     return {**state, "network_": build_network(state["config_"], arrays, device)}
 

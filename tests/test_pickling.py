@@ -189,3 +189,23 @@ def test_copies_are_as_good(fitted, texts):
     expected = fitted.transform(texts)
     for again in (copy.copy(fitted), copy.deepcopy(fitted)):
         assert_array_equal(again.transform(texts), expected)
+
+
+def test_tied_weights_are_pickled_once():
+    def pickled(tie_weights):
+        model = ElmoLanguageModel(
+            filters=((1, 4),), hidden_size=8, proj_size=16, word_embedding_dim=16,
+            num_layers=1, tie_weights=tie_weights, max_epochs=1, random_state=0,
+        )  # fmt: skip
+        with pytest.warns(UserWarning, match="tokens"):
+            model.fit(["one two three four five six seven eight"] * 20)
+        return model, pickle.dumps(model)
+
+    (_, apart), (model, tied) = pickled(False), pickled(True)
+
+    n_bytes = model.network_.softmax.weight.numel() * 4
+    assert len(apart) - len(tied) == pytest.approx(n_bytes, abs=200)
+    network = pickle.loads(tied).network_
+    embedding = network.bilm.token_encoder.word_embedding.weight
+    assert network.softmax.weight.data_ptr() == embedding.data_ptr()
+    assert_array_equal(embedding.detach(), model.network_.softmax.weight.detach())

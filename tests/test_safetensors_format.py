@@ -116,6 +116,40 @@ def test_float16_halves_the_file_and_rounds_once(tmp_path):
     assert {array.dtype for array in stored.values()} == {np.dtype("float16")}
 
 
+def _tied(model):
+    arrays = dict(model.arrays)
+    arrays["softmax.weight"] = arrays["token_encoder.word_embedding.weight"].copy()
+    return dataclasses.replace(model, arrays=arrays)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float16"])
+def test_tied_weights_are_stored_and_held_once(tmp_path, dtype):
+    config = dataclasses.replace(CONFIG, word_embedding_dim=CONFIG.proj_size, n_words=5)
+    model = tiny_model(config, vocabulary=list("abcde"), softmax=True)
+    tied = _tied(model)
+
+    write_model(tied, tmp_path, dtype=dtype)
+
+    stored = load_file(tmp_path / "weights.safetensors")
+    assert stored.keys() == tied.arrays.keys() - {"softmax.weight"}
+    found = read_model(tmp_path).arrays
+    assert found["softmax.weight"] is found["token_encoder.word_embedding.weight"]
+    assert found.keys() == tied.arrays.keys()
+    if dtype == "float32":
+        assert_same_model(read_model(tmp_path), tied)
+
+
+def test_weights_that_differ_in_a_sign_of_zero_are_not_tied(tmp_path):
+    config = dataclasses.replace(CONFIG, word_embedding_dim=CONFIG.proj_size, n_words=2)
+    model = _tied(tiny_model(config, vocabulary=["a", "b"], softmax=True))
+    model.arrays["softmax.weight"][0, 0] = 0.0
+    model.arrays["token_encoder.word_embedding.weight"][0, 0] = -0.0
+
+    write_model(model, tmp_path)
+
+    assert_same_model(read_model(tmp_path), model)
+
+
 def test_saving_twice_gives_the_same_bytes(tmp_path):
     for name in ("one", "two"):
         write_model(_full_model(), tmp_path / name)

@@ -5,6 +5,8 @@ step is the moment at which the new model takes the place of the old. Until then
 new files lie beside the old ones under names that carry their hash, and a reader looks
 for those names first. So a process killed at any point leaves the old model or the new
 one, whole. One process at a time may save to a directory.
+
+Where softmax and word-level embedding are tied, the weights hold the embedding alone.
 """
 
 from __future__ import annotations
@@ -31,11 +33,13 @@ from skelmo.pretrained.model_files import (
 )
 from skelmo.pretrained.saved_model import (
     SavedModel,
+    add_tied,
     check_config,
     check_finite,
     check_model,
     check_shapes,
     config_to_json,
+    drop_tied,
     model_shapes,
 )
 
@@ -144,7 +148,7 @@ def read_model(path: str | os.PathLike[str]) -> SavedModel:
 
 def _encode_weights(model: SavedModel, dtype: str) -> bytes:
     arrays = {}
-    for name, array in model.arrays.items():
+    for name, array in drop_tied(model.arrays).items():
         with np.errstate(over="ignore"):  # what overflows is reported as not finite
             arrays[name] = np.ascontiguousarray(array, dtype=dtype)
         check_finite(
@@ -294,7 +298,7 @@ def _read_weights(
         ) from error
     for name, array in arrays.items():
         check_finite(array, name, shown=shown, remedy=_COPY_AGAIN)
-    return arrays
+    return add_tied(arrays)
 
 
 def _check_header(
@@ -302,7 +306,7 @@ def _check_header(
 ) -> None:
     names = file.keys()
     slices = {name: file.get_slice(name) for name in names}
-    found = {name: tuple(part.get_shape()) for name, part in slices.items()}
+    found = add_tied({name: tuple(s.get_shape()) for name, s in slices.items()})
     expected = model_shapes(config, vocabulary, found)
     check_shapes(found, expected, shown=shown, by=_CONFIG, remedy=_COPY_AGAIN)
     for name, part in slices.items():

@@ -7,13 +7,16 @@ import hashlib
 import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from skelmo.nn.bilm import BiLMConfig
 
 Shapes = dict[str, tuple[int, ...]]
+T = TypeVar("T")
+
+_SOFTMAX, _EMBEDDING = "softmax.weight", "token_encoder.word_embedding.weight"
 
 N_CHARACTERS = 262  # 256 bytes, 5 markers, and id 0 for a padded token position
 
@@ -43,6 +46,37 @@ class SavedModel:
     settings: dict[str, Any] = field(default_factory=dict)
     vocabulary: list[str] | None = None
     source: str = ""
+
+
+def drop_tied(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Leave the softmax's weight out where it is that of the word-level embedding.
+
+    Parameters
+    ----------
+    arrays : dict of str to numpy.ndarray
+
+    Returns
+    -------
+    arrays : dict of str to numpy.ndarray
+        The given ones, which `add_tied` brings back.
+    """
+    softmax, embedding = arrays.get(_SOFTMAX), arrays.get(_EMBEDDING)
+    if softmax is None or embedding is None:
+        return arrays
+    # Also of the same sign: 0 == -0.
+    same = np.array_equal(softmax, embedding) and np.array_equal(
+        np.signbit(softmax), np.signbit(embedding)
+    )
+    if not same:
+        return arrays
+    return {name: array for name, array in arrays.items() if name != _SOFTMAX}
+
+
+def add_tied(arrays: dict[str, T]) -> dict[str, T]:
+    """Undo `drop_tied`, on arrays or shapes; the two weights are one array then."""
+    if "softmax.bias" not in arrays or _SOFTMAX in arrays or _EMBEDDING not in arrays:
+        return arrays
+    return {**arrays, _SOFTMAX: arrays[_EMBEDDING]}
 
 
 def expected_shapes(config: BiLMConfig) -> Shapes:
