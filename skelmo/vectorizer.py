@@ -285,13 +285,8 @@ default=None
         tokens : list of list of str
             Empty for a missing document.
         """
-        documents, analyze = self._check(X), vectorizer_analyzer(self)
-        return [
-            []
-            if value is None
-            else [t for sequence in analyze(value) for t in sequence]
-            for value in documents
-        ]
+        documents = self._check(X)
+        return vectorizer_analyzer(self).tokens(documents)
 
     def get_feature_names_out(self, input_features: Any = None) -> NDArray[np.object_]:
         """Return the names of the features: pooling, layer, direction and index.

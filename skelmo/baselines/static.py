@@ -161,13 +161,8 @@ class StaticVectorizer(
         tokens : list of list of str
             Empty for a missing document.
         """
-        documents, analyze = self._check(X), self._analyzer()
-        return [
-            []
-            if value is None
-            else [t for sentence in analyze(value) for t in sentence]
-            for value in documents
-        ]
+        documents = self._check(X)
+        return self._analyzer().tokens(documents)
 
     def oov_rate(self, X: Any) -> float:
         """Return the share of tokens that have no vector.

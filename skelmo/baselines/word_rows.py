@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from skelmo.text.analysis import Analyzer
+from skelmo.text.analysis import Analyzer, up_to
 from skelmo.text.sequences import CHUNK, Sequences, index_documents
 
 UNKNOWN = -1  # the row of a token without a vector
@@ -55,16 +55,11 @@ def index_part(
     present = array("b")
 
     def analyzed() -> Iterator[list[list[str]]]:
-        n_tokens = 0
         for document in documents:
             present.append(document is not None)
-            sentences = [] if document is None else analyze(document)
-            yield sentences
-            n_tokens += 1 + sum(map(len, sentences))
-            if at_most is not None and n_tokens >= at_most:
-                return
+            yield [] if document is None else analyze(document)
 
-    sequences = index_documents(analyzed())
+    sequences = index_documents(up_to(at_most, analyzed()))
     return Indexed(sequences, np.frombuffer(present, np.bool_))
 
 

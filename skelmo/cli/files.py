@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import sys
-import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, nullcontext
 from importlib import import_module
 from pathlib import Path
-from typing import Any, BinaryIO
+from types import ModuleType
+from typing import BinaryIO
 
-PACKED = {".gz": "gzip", ".bz2": "bz2", ".xz": "lzma", ".zst": "zstd"}
+from skelmo.text.documents import UNPACKERS, unpacked
+
+PACKED = {*UNPACKERS, ".zst"}
 STDIN = "-"
 
 
@@ -49,47 +50,25 @@ def unpacked_name(path: str) -> str:
     return name.stem if name.suffix.lower() in PACKED else name.name
 
 
-@contextmanager
-def opened(path: str) -> Iterator[BinaryIO]:
+def opened(path: str) -> AbstractContextManager[BinaryIO]:
     """Open a file or stdin to read it unpacked.
 
     Parameters
     ----------
     path : str
 
-    Yields
-    ------
-    stream : binary file
-
-    Raises
-    ------
-    ValueError
-        If it is damaged, when that comes to light.
+    Returns
+    -------
+    stream : context manager of a binary file
+        Raises ValueError if it is damaged, when that comes to light.
     """
     if path == STDIN:
-        yield sys.stdin.buffer
-        return
-    suffix = Path(path).suffix.lower()
-    if suffix not in PACKED:
-        with Path(path).open("rb") as file:
-            yield file
-        return
-    module = _zstd(path) if suffix == ".zst" else import_module(PACKED[suffix])
-    names = ("LZMAError", "ZstdError")
-    damage = [getattr(module, name) for name in names if hasattr(module, name)]
-    try:
-        with module.open(path, "rb") as stream:
-            yield stream
-    except (EOFError, OSError, zlib.error, *damage) as error:
-        if getattr(error, "errno", None) is not None:  # the system's own error
-            raise
-        raise ValueError(
-            f"{path} is no whole {suffix} file ({error}). Copy it again, or rename it "
-            f"if it is not packed."
-        ) from error
+        return nullcontext(sys.stdin.buffer)
+    is_zst = Path(path).suffix.lower() == ".zst"
+    return unpacked(path, path, _zstd(path) if is_zst else None)
 
 
-def _zstd(path: str) -> Any:
+def _zstd(path: str) -> ModuleType:
     """Return what unpacks zstd: a module of Python 3.14, or a package."""
     for name in ("compression.zstd", "zstandard"):
         try:

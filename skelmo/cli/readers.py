@@ -5,7 +5,6 @@ A reader yields the names of the columns asked for, and the values of each.
 
 from __future__ import annotations
 
-import codecs
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing
@@ -14,6 +13,7 @@ from itertools import islice
 from typing import Any, BinaryIO
 
 from skelmo.cli.files import opened, shown
+from skelmo.text.documents import decoded_lines
 
 LONGEST_VALUE = 40  # characters of a bad value that a message shows
 LINE = "text"  # what the one column of a text file is called
@@ -149,15 +149,10 @@ def _texts(values: list[Any]) -> list[str | None]:
 
 
 def _lines(table: Table, stream: BinaryIO) -> Iterator[str]:
-    """Yield lines without their LF or CRLF; any other break is text."""
-    for number, line in enumerate(stream, 1):
-        content = line.removesuffix(b"\n").removesuffix(b"\r")
-        if number == 1:
-            content = content.removeprefix(codecs.BOM_UTF8)
-        try:
-            yield content.decode("utf-8")
-        except UnicodeDecodeError as error:
-            raise _not_utf8(table, f"line {number} of ", error) from error
+    def refusal(number: int, error: UnicodeDecodeError) -> ValueError:
+        return _not_utf8(table, f"line {number} of ", error)
+
+    return decoded_lines(stream, refusal)
 
 
 def _line_parts(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,11 +43,35 @@ class Analyzer:
             sentences = [[token for sentence in sentences for token in sentence]]
         return [sentence for sentence in sentences if sentence]
 
+    def tokens(self, documents: Iterable[Any]) -> list[list[str]]:
+        """Return the tokens of each document; none for one that is None."""
+        return [
+            []
+            if document is None
+            else [token for sequence in self(document) for token in sequence]
+            for document in documents
+        ]
+
     def _functions(self) -> tuple[Callable[..., Any], Callable[..., Any]]:
         split: Any = self.sentence_splitter
         if split == "lines":
             split = str.splitlines
         return split or split_sentences, self.tokenizer or tokenize
+
+
+def up_to(
+    at_most: int | None, documents: Iterable[list[list[str]]]
+) -> Iterator[list[list[str]]]:
+    """Pass analyzed documents on, until they have so many tokens or more.
+
+    A document counts as one more; None is no limit.
+    """
+    n_tokens = 0
+    for sequences in documents:
+        yield sequences
+        n_tokens += 1 + sum(map(len, sequences))
+        if at_most is not None and n_tokens >= at_most:
+            return
 
 
 def _strings(found: Any, name: str, given: str) -> list[str]:

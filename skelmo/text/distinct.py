@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from skelmo.text.analysis import Analyzer
+from skelmo.text.analysis import Analyzer, up_to
 from skelmo.text.sequences import Sequences, index_documents
 
 _KEY_BYTES = 16
@@ -66,21 +66,20 @@ def index_distinct(
     numbers: dict[bytes, int] = {}
     place = array("q")
 
-    def distinct() -> Iterator[list[list[str]]]:
-        n_tokens = 0
+    def analyzed() -> Iterator[list[list[str]]]:
         for document in documents:
             if document is None:
                 place.append(-1)
-                continue
-            sequences = analyze(document)
+            else:
+                yield analyze(document)
+
+    def distinct() -> Iterator[list[list[str]]]:
+        for sequences in up_to(at_most, analyzed()):
             key = _key(sequences)
             n_known = len(numbers)
             place.append(numbers.setdefault(key, n_known))
             if len(numbers) > n_known:
                 yield sequences
-            n_tokens += 1 + sum(map(len, sequences))
-            if at_most is not None and n_tokens >= at_most:
-                return
 
     sequences = index_documents(distinct())
     return Distinct(sequences, list(numbers), np.frombuffer(place, np.int64))

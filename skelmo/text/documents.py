@@ -5,15 +5,17 @@ from __future__ import annotations
 import codecs
 import os
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from types import ModuleType
+from typing import Any, BinaryIO
 
 from skelmo.validation import iterate_documents
 
 # A Python may have been built without the last two: imported when there is a file.
-_MODULES = {".gz": "gzip", ".bz2": "bz2", ".xz": "lzma"}
+UNPACKERS = {".gz": "gzip", ".bz2": "bz2", ".xz": "lzma"}
 _AROUND = 20  # bytes that a message shows on either side of a wrong one
 
 
@@ -85,37 +87,83 @@ def _check_path(path: Path, owner: str, input: str) -> None:
 
 
 def _documents_in(path: Path, owner: str) -> Iterator[str]:
-    for number, line in enumerate(_lines(path, owner), 1):
+    def refusal(number: int, error: UnicodeDecodeError) -> ValueError:
+        near = error.object[max(0, error.start - _AROUND) : error.start + _AROUND]
+        return ValueError(
+            f"{owner}: line {number} of {path} must be UTF-8, but {near!r} in it is "
+            f"not ({error.reason} at byte {error.start}). Convert the file to UTF-8, "
+            f"or pass a generator of its lines, decoded."
+        )
+
+    with unpacked(path, f"{owner}: {path}") as stream:
+        yield from decoded_lines(stream, refusal)
+
+
+@contextmanager
+def unpacked(
+    path: str | Path, name: str, module: ModuleType | None = None
+) -> Iterator[BinaryIO]:
+    """Open a file to read it unpacked.
+
+    Parameters
+    ----------
+    path : str or Path
+    name : str
+        What messages call it.
+    module : module, optional
+        What unpacks it; by default what `UNPACKERS` has for its ending, if any.
+
+    Yields
+    ------
+    stream : binary file
+
+    Raises
+    ------
+    ValueError
+        If it is damaged, when that comes to light.
+    """
+    suffix = Path(path).suffix.lower()
+    if module is None and suffix in UNPACKERS:
+        module = import_module(UNPACKERS[suffix])
+    if module is None:
+        with Path(path).open("rb") as file:
+            yield file
+        return
+    kinds = ("LZMAError", "ZstdError")
+    damage = [getattr(module, kind) for kind in kinds if hasattr(module, kind)]
+    try:
+        with module.open(path, "rb") as stream:
+            yield stream
+    except (EOFError, OSError, zlib.error, *damage) as error:
+        if getattr(error, "errno", None) is not None:  # the system's own error
+            raise
+        raise ValueError(
+            f"{name} is no whole {suffix} file ({error}). Copy it again, or rename it "
+            f"if it is not packed."
+        ) from error
+
+
+def decoded_lines(
+    stream: BinaryIO, refusal: Callable[[int, UnicodeDecodeError], ValueError]
+) -> Iterator[str]:
+    """Yield lines without their LF or CRLF; any other break is text.
+
+    Parameters
+    ----------
+    stream : binary file
+        In UTF-8, with or without a byte order mark.
+    refusal : callable
+        From the number of a line that is not UTF-8, and the error, to what is raised.
+
+    Yields
+    ------
+    line : str
+    """
+    for number, line in enumerate(stream, 1):
         content = line.removesuffix(b"\n").removesuffix(b"\r")
         if number == 1:
             content = content.removeprefix(codecs.BOM_UTF8)
         try:
             yield content.decode("utf-8")
         except UnicodeDecodeError as error:
-            near = content[max(0, error.start - _AROUND) : error.start + _AROUND]
-            raise ValueError(
-                f"{owner}: line {number} of {path} must be UTF-8, but {near!r} in it "
-                f"is not ({error.reason} at byte {error.start}). Convert the file to "
-                f"UTF-8, or pass a generator of its lines, decoded."
-            ) from error
-
-
-def _lines(path: Path, owner: str) -> Iterator[bytes]:
-    """Yield the lines of a file, unpacked, with their ends."""
-    suffix = path.suffix.lower()
-    if suffix not in _MODULES:
-        with path.open("rb") as file:
-            yield from file
-        return
-    module = import_module(_MODULES[suffix])
-    damage = EOFError, OSError, zlib.error, getattr(module, "LZMAError", EOFError)
-    try:
-        with module.open(path, "rb") as file:
-            yield from file
-    except damage as error:
-        if getattr(error, "errno", None) is not None:  # the system's own error
-            raise
-        raise ValueError(
-            f"{owner}: {path} is no whole {suffix} file ({error}). Copy it again, or "
-            f"rename it if it is not packed."
-        ) from error
+            raise refusal(number, error) from error
