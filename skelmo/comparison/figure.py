@@ -7,18 +7,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from skelmo.display.looks import BLACK, COLORS, DARK, LIGHT, PALE, SMALL, cut, look_of
+
 if TYPE_CHECKING:
     from skelmo.comparison.result import Comparison
 
-# Of Okabe and Ito, told apart in all kinds of colour blindness; black is for TF-IDF.
-_COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00")
-_MARKERS = "oD^vPX"
 _LINES = ("-", (0, (4, 1.5)))
 _WIDTH, _ROW, _LEAST = 8.0, 0.34, 3.6  # inches
 _MOST_TICKS = 6
 _MOST_BANDS = 3  # more cannot be told apart
-_FONT = 9
-_LONGEST = 24  # characters of a name
 
 
 class Look(NamedTuple):
@@ -27,6 +24,9 @@ class Look(NamedTuple):
     color: str
     marker: str
     line: Any
+
+
+_BASELINE = Look(BLACK, "s", ":")  # of TF-IDF alone
 
 
 def size_of(comparison: Comparison) -> tuple[float, float]:
@@ -61,20 +61,17 @@ def draw(comparison: Comparison, figure: Any) -> None:
         _draw_curve(comparison, looks, panels[1])
     for ax in panels:
         ax.spines[["top", "right"]].set_visible(False)
-        ax.tick_params(labelsize=_FONT)
+        ax.tick_params(labelsize=SMALL)
 
 
 def _looks(comparison: Comparison) -> dict[str, Look]:
-    looks, n = {}, 0
-    for name in comparison.table.index:
-        if name == comparison.baseline:
-            looks[name] = Look("#000000", "s", ":")
-            continue
-        turn, k = divmod(n, len(_COLORS))
-        marker = _MARKERS[(k + turn) % len(_MARKERS)]
-        looks[name] = Look(_COLORS[k], marker, _LINES[turn % len(_LINES)])
-        n += 1
-    return looks
+    names = comparison.table.index
+    others = [name for name in names if name != comparison.baseline]
+    looks = {
+        name: Look(*look_of(k), _LINES[k // len(COLORS) % len(_LINES)])
+        for k, name in enumerate(others)
+    }
+    return {name: looks.get(name, _BASELINE) for name in names}
 
 
 def _draw_scores(comparison: Comparison, looks: dict[str, Look], ax: Any) -> None:
@@ -94,16 +91,16 @@ def _draw_scores(comparison: Comparison, looks: dict[str, Look], ax: Any) -> Non
         )
     if comparison.baseline is not None:
         score = table.loc[comparison.baseline, metric]
-        ax.axvline(score, color="#999999", linewidth=1, linestyle=":", zorder=0)
-    ax.set_yticks(range(len(table)), [_cut(name) for name in table.index])
+        ax.axvline(score, color=LIGHT, linewidth=1, linestyle=":", zorder=0)
+    ax.set_yticks(range(len(table)), [cut(name) for name in table.index])
     for label in ax.get_yticklabels():
         label.set_parse_math(False)
     ax.set_ylim(len(table) - 0.4, -0.6)
     n_folds = comparison.folds["fold"].nunique()
     spread = f"mean ± standard deviation of {n_folds} folds" if n_folds > 1 else ""
-    ax.set_title(f"{metric}, all labels", fontsize=_FONT + 1, loc="left")
-    ax.set_xlabel(f"{metric}\n({spread})" if spread else metric, fontsize=_FONT)
-    ax.grid(axis="x", color="#e5e5e5", linewidth=0.8)
+    ax.set_title(f"{metric}, all labels", fontsize=SMALL + 1, loc="left")
+    ax.set_xlabel(f"{metric}\n({spread})" if spread else metric, fontsize=SMALL)
+    ax.grid(axis="x", color=PALE, linewidth=0.8)
     ax.set_axisbelow(True)
 
 
@@ -135,11 +132,11 @@ def _draw_curve(comparison: Comparison, looks: dict[str, Look], ax: Any) -> None
     ticks = counts[::-1][::every][::-1]
     ax.set_xticks(ticks, [f"{count:,}" for count in ticks])
     ax.minorticks_off()
-    ax.set_title(f"{metric} by number of labels", fontsize=_FONT + 1, loc="left")
-    ax.set_xlabel("labels in training (logarithmic)", fontsize=_FONT)
+    ax.set_title(f"{metric} by number of labels", fontsize=SMALL + 1, loc="left")
+    ax.set_xlabel("labels in training (logarithmic)", fontsize=SMALL)
     spread = " (mean, band ± std)" if has_bands else " (mean)"
-    ax.set_ylabel(metric + spread, fontsize=_FONT)
-    ax.grid(axis="y", color="#e5e5e5", linewidth=0.8)
+    ax.set_ylabel(metric + spread, fontsize=SMALL)
+    ax.grid(axis="y", color=PALE, linewidth=0.8)
     ax.set_axisbelow(True)
     _name_ends(ax, ends, looks, n_all)
 
@@ -150,16 +147,16 @@ def _name_ends(ax: Any, ends: dict[str, float], looks: dict[str, Look], x: int) 
     ax.set_ylim(low, high)
     names = list(ends)
     shares = [(ends[name] - low) / (high - low) for name in names]
-    gap = (_FONT + 3) / 72 / (ax.figure.get_size_inches()[1] - 1.0)
+    gap = (SMALL + 3) / 72 / (ax.figure.get_size_inches()[1] - 1.0)
     for name, share, at in zip(names, shares, _apart(shares, gap), strict=True):
         ax.annotate(
-            _cut(name),
+            cut(name),
             (x, low + share * (high - low)),
             xytext=(1.09, at),
             textcoords="axes fraction",
             va="center",
-            fontsize=_FONT,
-            color="#222222",
+            fontsize=SMALL,
+            color=DARK,
             parse_math=False,
             annotation_clip=False,
             arrowprops={
@@ -185,7 +182,3 @@ def _apart(shares: Sequence[float], gap: float) -> list[float]:
     places = np.empty(len(shares))
     places[order] = np.clip(flat, 0, room) + gap * np.arange(len(shares))
     return places.tolist()
-
-
-def _cut(name: str) -> str:
-    return name if len(name) <= _LONGEST else f"{name[: _LONGEST - 1]}…"

@@ -8,6 +8,7 @@ from typing import Any
 from sklearn.utils._optional_dependencies import check_matplotlib_support
 from sklearn.utils.validation import check_is_fitted
 
+from skelmo.display.looks import COLORS, GREY
 from skelmo.language_model import ElmoLanguageModel
 from skelmo.training.state import EpochRecord
 
@@ -87,8 +88,8 @@ class PerplexityDisplay:
             _, ax = plt.subplots(layout="constrained")
         tokens = [record.n_tokens for record in self.history]
         curves = {
-            "validation, forward": ("validation_perplexity_forward", "o-", "#0072b2"),
-            "validation, backward": ("validation_perplexity_backward", "s-", "#d55e00"),
+            "validation, forward": ("validation_perplexity_forward", "o-", COLORS[0]),
+            "validation, backward": ("validation_perplexity_backward", "s-", COLORS[1]),
         }
         self.lines_ = []
         for label, (name, style, color) in curves.items():
@@ -97,7 +98,7 @@ class PerplexityDisplay:
                 self.lines_ += ax.plot(tokens, values, style, color=color, label=label)
         # In training values are dropped and words sampled: it may lie above.
         train = np.exp([record.train_loss for record in self.history])
-        self.lines_ += ax.plot(tokens, train, ":", color="#555555", label="training")
+        self.lines_ += ax.plot(tokens, train, ":", color=GREY, label="training")
         ax.set(xlabel="training tokens", ylabel="perplexity", yscale="log")
         ax.set_title("Learning curve of the language model")
         ax.xaxis.set_major_formatter(EngFormatter(sep=" "))

@@ -5,7 +5,8 @@ from __future__ import annotations
 # Of Okabe and Ito, told apart in all kinds of colour blindness.
 COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00")
 MARKERS = "oD^vPX"
-DARK, GREY, PALE = "#222222", "#555555", "#e5e5e5"
+BLACK, DARK, GREY = "#000000", "#222222", "#555555"
+LIGHT, PALE = "#999999", "#e5e5e5"
 SMALL = 9  # points
 _LONGEST = 24  # characters of a name
 

@@ -14,6 +14,7 @@ from sklearn.utils._optional_dependencies import check_matplotlib_support
 
 from skelmo.display.labels import label_points
 from skelmo.display.looks import COLORS, GREY, MARKERS, PALE, SMALL, cut, look_of
+from skelmo.display.token_similarity import check_token_vectors
 from skelmo.validation import is_missing, iterate_documents
 
 if TYPE_CHECKING:
@@ -137,12 +138,7 @@ class SenseDisplay:
         """
         owner = cls.__name__
         check_matplotlib_support(f"{owner}.from_estimator")
-        if not hasattr(vectorizer, "transform_tokens"):
-            raise TypeError(
-                f"{owner} needs an estimator with transform_tokens, got "
-                f"{type(vectorizer).__name__}. Of a pipeline, pass the step: "
-                f"pipeline[0]."
-            )
+        check_token_vectors(vectorizer, owner)
         documents = list(
             iterate_documents(
                 texts, owner=owner, missing=vectorizer.missing, input=vectorizer.input

@@ -118,12 +118,7 @@ class TokenSimilarityDisplay:
         """
         owner = cls.__name__
         check_matplotlib_support(f"{owner}.from_estimator")
-        if not hasattr(vectorizer, "transform_tokens"):
-            raise TypeError(
-                f"{owner} needs an estimator with transform_tokens, got "
-                f"{type(vectorizer).__name__}. Of a pipeline, pass the step: "
-                f"pipeline[0]."
-            )
+        check_token_vectors(vectorizer, owner)
         tokens = vectorizer.tokenize([first, second])
         named = ("first", first), ("second", second)
         for (name, text), found in zip(named, tokens, strict=True):
@@ -317,3 +312,12 @@ class TokenSimilarityDisplay:
             )
             for (row, column), value in np.ndenumerate(self.similarities.astype(float))
         ]  # fmt: skip
+
+
+def check_token_vectors(vectorizer: Any, owner: str) -> None:
+    """Raise unless an estimator gives vectors of tokens."""
+    if not hasattr(vectorizer, "transform_tokens"):
+        raise TypeError(
+            f"{owner} needs an estimator with transform_tokens, got "
+            f"{type(vectorizer).__name__}. Of a pipeline, pass the step: pipeline[0]."
+        )
