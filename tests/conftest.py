@@ -58,6 +58,30 @@ def language_model(tiny, texts):
 
 
 @pytest.fixture(scope="session")
+def model_path(language_model, tmp_path_factory):
+    """Return where the language model is saved, to be read alone."""
+    path = tmp_path_factory.mktemp("model")
+    language_model.save(path)
+    return str(path)
+
+
+@pytest.fixture
+def model_copy(language_model, tmp_path):
+    """Return where the language model is saved for one test, which may change it."""
+    path = tmp_path / "model"
+    language_model.save(path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def corpus_path(texts, tmp_path_factory):
+    """Return the path of a text file with a document in each line."""
+    path = tmp_path_factory.mktemp("corpus") / "corpus.txt"
+    path.write_text("".join(f"{text}\n" for text in texts))
+    return str(path)
+
+
+@pytest.fixture(scope="session")
 def frozen(language_model):
     """Return the fitted language model, to be used as it is."""
     return FrozenEstimator(language_model)

@@ -16,13 +16,6 @@ SUFFIXES = ("npy", "npz", "csv", "parquet")
 
 
 @pytest.fixture(scope="module")
-def model(language_model, tmp_path_factory):
-    path = tmp_path_factory.mktemp("model")
-    language_model.save(path)
-    return str(path)
-
-
-@pytest.fixture(scope="module")
 def table(texts, tmp_path_factory):
     """Return the path of a csv of 120 rows with texts that share words."""
     path = tmp_path_factory.mktemp("table") / "in.csv"
@@ -32,11 +25,11 @@ def table(texts, tmp_path_factory):
 
 
 @pytest.fixture
-def encode(model, table):
+def encode(model_path, table):
     """Return a function that runs the command; rows come in blocks of 25."""
 
     def encode(out, *options, source=table):
-        given = ["--column", "text", "--batch", "25", "--model", model]
+        given = ["--column", "text", "--batch", "25", "--model", model_path]
         return main(["encode", str(source), str(out), *given, *options])
 
     return encode
@@ -58,12 +51,12 @@ def features_in(path):
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
 def test_features_are_those_of_transform(
-    encode, model, texts, tmp_path, suffix, capsys
+    encode, model_path, texts, tmp_path, suffix, capsys
 ):
     out = tmp_path / f"out.{suffix}"
     assert encode(out, "--layers", "0,-1", "--pooling", "mean,max") == 0
     found = features_in(out)
-    wanted = expected(model, texts, layers=[0, -1], pooling=["mean", "max"])
+    wanted = expected(model_path, texts, layers=[0, -1], pooling=["mean", "max"])
     assert found.dtype == np.float32
     np.testing.assert_allclose(found, wanted, rtol=0, atol=1e-5)
     assert sorted(path.name for path in tmp_path.iterdir()) == [out.name]

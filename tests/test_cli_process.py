@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -58,27 +59,13 @@ def wait_for(child, condition):
         time.sleep(0.005)
 
 
-@pytest.fixture(scope="module")
-def corpus(texts, tmp_path_factory):
-    path = tmp_path_factory.mktemp("corpus") / "corpus.txt"
-    path.write_text("".join(f"{text}\n" for text in texts))
-    return path
-
-
-@pytest.fixture(scope="module")
-def model(language_model, tmp_path_factory):
-    path = tmp_path_factory.mktemp("model")
-    language_model.save(path)
-    return path
-
-
-def test_every_command_runs(corpus, texts, tmp_path):
+def test_every_command_runs(corpus_path, texts, tmp_path):
     model, page = tmp_path / "model", tmp_path / "page.html"
-    done = skelmo("train", corpus, "--out", model, *TINY)
+    done = skelmo("train", corpus_path, "--out", model, *TINY)
     assert (done.returncode, done.stderr) == (0, b"")
     assert done.stdout.startswith(f"{model}: 2 layers of 16/8, ".encode())
 
-    done = skelmo("evaluate", model, corpus, "--json")
+    done = skelmo("evaluate", model, corpus_path, "--json")
     expected = ElmoLanguageModel.load(model).perplexity(texts).mean
     assert json.loads(done.stdout)["perplexity"] == pytest.approx(expected, rel=1e-6)
 
@@ -99,7 +86,8 @@ def test_every_command_runs(corpus, texts, tmp_path):
         np.load(out), vectorizer.transform(texts), rtol=0, atol=1e-5
     )
 
-    done = skelmo("inspect", "-", "--format", "txt", input=corpus.read_bytes())
+    content = Path(corpus_path).read_bytes()
+    done = skelmo("inspect", "-", "--format", "txt", input=content)
     assert re.match(rb"documents +120\n", done.stdout)
 
     table = tmp_path / "in.csv"
@@ -124,12 +112,12 @@ def test_help_and_wrong_lines_import_nothing_heavy(arguments, code):
     assert done.stderr.count(b"\n") == (code == 2)
 
 
-def test_a_missing_file_and_bad_input(tmp_path, model):
+def test_a_missing_file_and_bad_input(tmp_path, model_path):
     done = skelmo("inspect", tmp_path / "no.csv")
     message = f"skelmo: error: {tmp_path}/no.csv: no such file. Check the path.\n"
     assert (done.returncode, done.stdout, done.stderr) == (1, b"", message.encode())
     out = tmp_path / "out.npy"
-    given = ["--model", model, "--format", "csv", "--column", "text"]
+    given = ["--model", model_path, "--format", "csv", "--column", "text"]
     done = skelmo("encode", "-", out, *given, input=b"text\na\n\xff\n")
     assert done.returncode == 1
     assert done.stderr == (
@@ -139,8 +127,8 @@ def test_a_missing_file_and_bad_input(tmp_path, model):
     assert not list(tmp_path.iterdir())
 
 
-def test_a_closed_pipe_ends_it_quietly(corpus):
-    child = started("inspect", corpus)
+def test_a_closed_pipe_ends_it_quietly(corpus_path):
+    child = started("inspect", corpus_path)
     child.stdout.close()
     assert child.wait(120) == 141
     assert child.stderr.read() == b""
@@ -157,14 +145,14 @@ def long_table(texts, tmp_path_factory):
 
 
 def test_killed_and_interrupted_it_ends_with_the_same_bytes(
-    long_table, model, tmp_path, capsys
+    long_table, model_path, tmp_path, capsys
 ):
     out, whole = tmp_path / "out.csv", tmp_path / "whole.csv"
     record = tmp_path / "out.csv.part.json"
 
     def command(target):
         given = ["--column", "text", "--batch", "40", "--threads", "1"]
-        return ["encode", long_table, target, "--model", model, *given]
+        return ["encode", long_table, target, "--model", model_path, *given]
 
     def n_rows():
         return json.loads(record.read_text())["rows"] if record.exists() else 0
@@ -194,10 +182,10 @@ def test_killed_and_interrupted_it_ends_with_the_same_bytes(
     assert out.read_bytes() == whole.read_bytes()
 
 
-def test_training_interrupted_goes_on(corpus, texts, tiny, tmp_path):
+def test_training_interrupted_goes_on(corpus_path, texts, tiny, tmp_path):
     out = tmp_path / "model"
-    command = ["train", corpus, "--out", out, *TINY[:-1], "4", "--batch-tokens", "64"]
-    command += ["--set", "early_stopping=False"]
+    command = ["train", corpus_path, "--out", out, *TINY[:-1], "4"]
+    command += ["--batch-tokens", "64", "--set", "early_stopping=False"]
     child = started(*command, "--checkpoint-every", "0.000001")
     wait_for(child, lambda: list(tmp_path.glob("*/*/step-*[1-9]?.checkpoint")))
     child.send_signal(signal.SIGINT)

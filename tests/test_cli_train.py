@@ -20,13 +20,6 @@ TINY = [
 ]  # fmt: skip
 
 
-@pytest.fixture(scope="module")
-def corpus(texts, tmp_path_factory):
-    path = tmp_path_factory.mktemp("corpus") / "corpus.txt"
-    path.write_text("".join(f"{text}\n" for text in texts))
-    return path
-
-
 def weights(path):
     network = ElmoLanguageModel.load(path).network_
     return {name: array.numpy() for name, array in network.state_dict().items()}
@@ -50,9 +43,9 @@ def test_options_are_parameters_with_their_defaults():
         assert parameter.default == known[name].default, name
 
 
-def test_a_model_is_that_of_fit(corpus, texts, tiny, tmp_path, capsys):
+def test_a_model_is_that_of_fit(corpus_path, texts, tiny, tmp_path, capsys):
     out = tmp_path / "model"
-    assert main(["train", str(corpus), "--out", str(out), *TINY]) == 0
+    assert main(["train", corpus_path, "--out", str(out), *TINY]) == 0
     said, errors = capsys.readouterr()
     assert_same(out, trained(tiny, texts))
     pattern = (
@@ -81,20 +74,20 @@ def test_corpora_of_several_formats_are_one(texts, tiny, tmp_path):
     assert_same(out, trained(tiny, held, missing="empty"))
 
 
-def test_validation_texts_and_seed(corpus, texts, tiny, tmp_path):
+def test_validation_texts_and_seed(corpus_path, texts, tiny, tmp_path):
     held_out, out = tmp_path / "held.txt", tmp_path / "model"
     held_out.write_text("\n".join(texts[:9]))
-    command = ["train", str(corpus), "--out", str(out), "--validation", str(held_out)]
+    command = ["train", corpus_path, "--out", str(out), "--validation", str(held_out)]
     assert main([*command, *TINY, "--seed", "3"]) == 0
     model = ElmoLanguageModel(**{**tiny, "max_epochs": 2, "random_state": 3})
     model.fit(texts, X_val=texts[:9])
     assert_same(out, {k: v.numpy() for k, v in model.network_.state_dict().items()})
 
 
-def test_going_on_from_a_model(corpus, tmp_path, capsys):
+def test_going_on_from_a_model(corpus_path, tmp_path, capsys):
     first, second = tmp_path / "first", tmp_path / "second"
-    assert main(["train", str(corpus), "--out", str(first), *TINY]) == 0
-    command = ["train", str(corpus), "--out", str(second), "--init", str(first)]
+    assert main(["train", corpus_path, "--out", str(first), *TINY]) == 0
+    command = ["train", corpus_path, "--out", str(second), "--init", str(first)]
     capsys.readouterr()
     assert main([*command, "--max-epochs", "1", "--dropout", "0"]) == 0
     said = capsys.readouterr().out
@@ -103,11 +96,11 @@ def test_going_on_from_a_model(corpus, tmp_path, capsys):
     assert f"\n1 epoch, {model.n_tokens_:,} tokens, " in said
 
 
-def test_another_model_is_not_replaced(corpus, tmp_path, capsys):
+def test_another_model_is_not_replaced(corpus_path, tmp_path, capsys):
     out = tmp_path / "model"
     out.mkdir()
     (out / "config.json").write_text("{}")
-    command = ["train", str(corpus), "--out", str(out), *TINY]
+    command = ["train", corpus_path, "--out", str(out), *TINY]
     assert main(command) == 1
     assert capsys.readouterr().err == (
         f"skelmo: error: {out} holds a model. Give another directory, or --force to "
@@ -131,9 +124,11 @@ def interrupted(monkeypatch, after):
     monkeypatch.setattr(checkpoint_module.Checkpointer, "write", wrapped)
 
 
-def test_interrupted_it_goes_on(corpus, texts, tiny, tmp_path, monkeypatch, capsys):
+def test_interrupted_it_goes_on(
+    corpus_path, texts, tiny, tmp_path, monkeypatch, capsys
+):
     out = tmp_path / "model"
-    command = ["train", str(corpus), "--out", str(out), *TINY]
+    command = ["train", corpus_path, "--out", str(out), *TINY]
     command += ["--checkpoint-every", "0.000001", "--batch-tokens", "64"]
     with monkeypatch.context() as patch:
         interrupted(patch, 5)
@@ -155,22 +150,22 @@ def test_interrupted_it_goes_on(corpus, texts, tiny, tmp_path, monkeypatch, caps
     assert not list(tmp_path.glob("*.checkpoints"))
 
 
-def test_interrupted_before_a_checkpoint(corpus, tmp_path, monkeypatch, capsys):
+def test_interrupted_before_a_checkpoint(corpus_path, tmp_path, monkeypatch, capsys):
     def stop(self, X, y=None, X_val=None):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(ElmoLanguageModel, "fit", stop)
     out = tmp_path / "model"
-    assert main(["train", str(corpus), "--out", str(out), *TINY]) == 130
+    assert main(["train", corpus_path, "--out", str(out), *TINY]) == 130
     assert capsys.readouterr().err == (
         "skelmo: interrupted. There was no checkpoint yet.\n"
     )
     assert not list(tmp_path.iterdir())
 
 
-def test_more_time_goes_on(corpus, texts, tiny, tmp_path, capsys):
+def test_more_time_goes_on(corpus_path, texts, tiny, tmp_path, capsys):
     out = tmp_path / "model"
-    command = ["train", str(corpus), "--out", str(out), *TINY]
+    command = ["train", corpus_path, "--out", str(out), *TINY]
     assert main([*command, "--max-time", "0.0000001"]) == 0
     assert capsys.readouterr().err == (
         f"skelmo: --max-time was up. With more of it the same command goes on, from "
@@ -201,16 +196,16 @@ def test_more_time_goes_on(corpus, texts, tiny, tmp_path, capsys):
         (["--validation", "no.txt"], 1, "no.txt: no such file. Check the path."),
     ],
 )  # fmt: skip
-def test_wrong_options(corpus, tmp_path, capsys, options, code, message):
+def test_wrong_options(corpus_path, tmp_path, capsys, options, code, message):
     out = tmp_path / "model"
-    assert main(["train", str(corpus), "--out", str(out), *options]) == code
+    assert main(["train", corpus_path, "--out", str(out), *options]) == code
     said = capsys.readouterr().err
     assert said.startswith(f"skelmo: error: {message}")
     assert said.count("\n") == 1
     assert not list(tmp_path.iterdir())
 
 
-def test_a_bad_row_names_its_file(corpus, tmp_path, capsys):
+def test_a_bad_row_names_its_file(tmp_path, capsys):
     source = tmp_path / "in.csv"
     source.write_text("text,b\nA cat.,1\n,2\n")
     command = ["train", str(source), "--column", "text", "--out", str(tmp_path / "m")]

@@ -1,4 +1,5 @@
 import math
+import re
 import sys
 
 import matplotlib as mpl
@@ -81,9 +82,9 @@ def test_missing_matplotlib_is_named_before_any_work(
     display, function, n_arguments, monkeypatch
 ):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
-    with pytest.raises(ImportError) as caught:
-        getattr(display, function)(*[None] * n_arguments)
-    assert str(caught.value) == (
+    message = (
         f"{display.__name__}.{function} requires matplotlib. You can install "
         f"matplotlib with `pip install matplotlib`"
     )
+    with pytest.raises(ImportError, match=f"^{re.escape(message)}$"):
+        getattr(display, function)(*[None] * n_arguments)

@@ -1,3 +1,5 @@
+import re
+
 import matplotlib as mpl
 import numpy as np
 import pytest
@@ -94,10 +96,9 @@ def test_given_axes_are_used(learned):
     assert LayerWeightsDisplay.from_estimators(learned, ax=ax).ax_ is ax
 
 
-def refused(error, function, value):
-    with pytest.raises(error) as caught:
+def assert_refused(error, message, function, value):
+    with pytest.raises(error, match=f"^{re.escape(message)}$"):
         function(value)
-    return str(caught.value)
 
 
 def test_vectorizer_without_weights_is_refused(vectorizer, learned):
@@ -106,10 +107,10 @@ def test_vectorizer_without_weights_is_refused(vectorizer, learned):
         "has none (layers='mean'). Set layers='learned' and fit it with y."
     )
     from_estimator = LayerWeightsDisplay.from_estimator
-    assert refused(ValueError, from_estimator, vectorizer) == message
+    assert_refused(ValueError, message, from_estimator, vectorizer)
     several = [*learned, vectorizer]
     from_estimators = LayerWeightsDisplay.from_estimators
-    assert refused(ValueError, from_estimators, several) == message
+    assert_refused(ValueError, message, from_estimators, several)
 
 
 def test_unfitted_vectorizer_is_refused():
@@ -121,26 +122,30 @@ def test_unfitted_vectorizer_is_refused():
 
 def test_other_objects_are_refused(learned):
     from_estimator = LayerWeightsDisplay.from_estimator
-    assert refused(TypeError, from_estimator, make_pipeline(learned[0])) == (
+    message = (
         "LayerWeightsDisplay needs an ElmoVectorizer, got Pipeline. Of a pipeline, "
         "pass the step: pipeline[0]."
     )
+    assert_refused(TypeError, message, from_estimator, make_pipeline(learned[0]))
     from_estimators = LayerWeightsDisplay.from_estimators
-    assert refused(TypeError, from_estimators, learned[0]) == (
+    message = (
         "LayerWeightsDisplay.from_estimators needs a list of vectorizers, got one "
         "ElmoVectorizer. Call LayerWeightsDisplay.from_estimator."
     )
+    assert_refused(TypeError, message, from_estimators, learned[0])
 
 
 def test_vectorizers_of_different_models_are_refused(learned):
     other = ElmoVectorizer(layers="learned")
     other.language_model_, other.layer_weights_, other.gamma_ = None, np.ones(2) / 2, 1
     from_estimators = LayerWeightsDisplay.from_estimators
-    assert refused(ValueError, from_estimators, [*learned, other]) == (
+    message = (
         "LayerWeightsDisplay needs vectorizers with the same number of layers, got 2 "
         "and 3. Draw each kind by itself."
     )
-    assert refused(ValueError, from_estimators, []) == (
+    assert_refused(ValueError, message, from_estimators, [*learned, other])
+    message = (
         "LayerWeightsDisplay needs at least one vectorizer, got an empty list. Pass "
         "those of cross_validate(..., return_estimator=True)."
     )
+    assert_refused(ValueError, message, from_estimators, [])

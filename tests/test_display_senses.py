@@ -1,3 +1,5 @@
+import re
+
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
@@ -174,54 +176,59 @@ def test_given_axes_are_used(cloud):
     assert display.figure_ is ax.figure
 
 
-def refused(error, vectorizer, texts, word, **options):
-    with pytest.raises(error) as caught:
-        SenseDisplay.from_estimator(vectorizer, texts, word, **options)
-    return str(caught.value)
+def assert_refused(error, message, *given, **options):
+    with pytest.raises(error, match=f"^{re.escape(message)}$"):
+        SenseDisplay.from_estimator(*given, **options)
 
 
 def test_rare_word_is_refused(vectorizer):
-    assert refused(ValueError, vectorizer, TEXTS, ["letter", "city"]) == (
+    message = (
         "SenseDisplay needs at least 3 occurrences of 'letter' or 'city' as a token, "
         "found 2 in 5 texts. Pass more texts, or all forms of the word; tokenize shows "
         "the tokens."
     )
+    assert_refused(ValueError, message, vectorizer, TEXTS, ["letter", "city"])
 
 
 def test_vectors_without_context_are_refused(tmp_path):
     path = tmp_path / "vectors.txt"
     path.write_text("moon 1 0\n")
     glove = GloveVectorizer(vectors=path).fit(TEXTS)
-    assert refused(ValueError, glove, TEXTS, "moon") == (
+    message = (
         "SenseDisplay needs vectors that depend on the context, but all 4 of 'moon' "
         "are the same. Choose layers above 0 of an ElmoVectorizer, or pass different "
         "texts."
     )
+    assert_refused(ValueError, message, glove, TEXTS, "moon")
 
 
 def test_wrong_number_of_senses_is_refused(vectorizer):
-    assert refused(ValueError, vectorizer, TEXTS, "moon", senses=["a", "b"]) == (
+    message = (
         "SenseDisplay needs one sense for each text, got 2 senses for 5 texts. Pass "
         "None as the sense of a text without one."
     )
+    assert_refused(ValueError, message, vectorizer, TEXTS, "moon", senses=["a", "b"])
 
 
 def test_unknown_method_is_refused(vectorizer):
-    assert refused(ValueError, vectorizer, TEXTS, "moon", method="umap") == (
+    message = (
         "SenseDisplay takes method='pca' or an estimator with fit_transform, got "
         "'umap'. Pass one, as TSNE(random_state=0)."
     )
+    assert_refused(ValueError, message, vectorizer, TEXTS, "moon", method="umap")
 
 
 def test_one_text_is_refused(vectorizer):
-    assert refused(ValueError, vectorizer, TEXTS[0], "moon") == (
+    message = (
         "Iterable over raw text documents expected, string object received. Wrap it "
         "in a list: [X]."
     )
+    assert_refused(ValueError, message, vectorizer, TEXTS[0], "moon")
 
 
 def test_estimator_without_vectors_of_tokens_is_refused(vectorizer):
-    assert refused(TypeError, make_pipeline(vectorizer), TEXTS, "moon") == (
+    message = (
         "SenseDisplay needs an estimator with transform_tokens, got Pipeline. Of a "
         "pipeline, pass the step: pipeline[0]."
     )
+    assert_refused(TypeError, message, make_pipeline(vectorizer), TEXTS, "moon")

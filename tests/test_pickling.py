@@ -22,18 +22,11 @@ from skelmo import ElmoLanguageModel, ElmoVectorizer, pickling, shared_models
 SMALL = 4000  # bytes: a path and a hash, but no weights
 
 
-@pytest.fixture
-def directory(language_model, tmp_path):
-    path = tmp_path / "model"
-    language_model.save(path)
-    return path
-
-
 @pytest.fixture(params=["files", "trained", "frozen"])
-def fitted(request, directory, tiny, texts, frozen):
+def fitted(request, model_copy, tiny, texts, frozen):
     """Return a fitted vectorizer, whose model comes from one of three places."""
     model = {
-        "files": str(directory),
+        "files": str(model_copy),
         "trained": ElmoLanguageModel(**tiny),
         "frozen": frozen,
     }[request.param]
@@ -82,32 +75,32 @@ def test_skops_need_trust_nothing_but_skelmo(fitted):
     assert {name.partition(".")[0] for name in unknown} == {"skelmo"}
 
 
-def test_weights_from_files_are_not_stored(directory, texts):
-    vectorizer = ElmoVectorizer(language_model=directory).fit(texts)
+def test_weights_from_files_are_not_stored(model_copy, texts):
+    vectorizer = ElmoVectorizer(language_model=model_copy).fit(texts)
     data = pickle.dumps(vectorizer)
     assert len(data) < SMALL
     whole = pickle.dumps(vectorizer.set_params(store_weights=True))
-    weights = directory / "weights.safetensors"
+    weights = model_copy / "weights.safetensors"
     assert len(whole) > weights.stat().st_size > SMALL
     expected = vectorizer.transform(texts)
     again = pickle.loads(data)
     assert again.language_model_.network_ is vectorizer.language_model_.network_
     assert_array_equal(again.transform(texts), expected)
-    shutil.rmtree(directory)
+    shutil.rmtree(model_copy)
     shared_models.forget()
     assert_array_equal(pickle.loads(whole).transform(texts), expected)
 
 
-def test_a_tokenizer_of_ones_own_comes_along(directory, texts):
-    vectorizer = ElmoVectorizer(language_model=directory, tokenizer=str.split)
+def test_a_tokenizer_of_ones_own_comes_along(model_copy, texts):
+    vectorizer = ElmoVectorizer(language_model=model_copy, tokenizer=str.split)
     vectorizer.fit(texts)
     again = pickle.loads(pickle.dumps(vectorizer))
     assert again.language_model_.tokenizer == str.split
     assert again.tokenize(["a,b c."]) == [["a,b", "c."]]
 
 
-def test_a_fresh_process_reads_the_weights(directory, texts, tmp_path):
-    vectorizer = ElmoVectorizer(language_model=directory).fit(texts)
+def test_a_fresh_process_reads_the_weights(model_copy, texts, tmp_path):
+    vectorizer = ElmoVectorizer(language_model=model_copy).fit(texts)
     np.save(tmp_path / "expected.npy", vectorizer.transform(texts[:9]))
     (tmp_path / "fitted.pkl").write_bytes(pickle.dumps(vectorizer))
     (tmp_path / "texts.txt").write_text("\n".join(texts[:9]))
@@ -123,30 +116,30 @@ np.testing.assert_allclose(got, np.load(folder / "expected.npy"), rtol=0, atol=1
     subprocess.run([sys.executable, "-c", code, tmp_path], check=True)
 
 
-def test_missing_files_are_named(directory, texts):
-    vectorizer = ElmoVectorizer(language_model=directory).fit(texts)
+def test_missing_files_are_named(model_copy, texts):
+    vectorizer = ElmoVectorizer(language_model=model_copy).fit(texts)
     digest = pickling.weights_hash_of(vectorizer.language_model_).hex()
     data = pickle.dumps(vectorizer)
-    shutil.rmtree(directory)
+    shutil.rmtree(model_copy)
     message = (
         f"This ElmoVectorizer was pickled without the weights of its language model, "
-        f"which it looks for in {directory} (hash of the weights {digest}), but "
+        f"which it looks for in {model_copy} (hash of the weights {digest}), but "
         f"nothing is there. Put the model there, or pickle with store_weights=True."
     )
     with pytest.raises(FileNotFoundError, match=f"^{re.escape(message)}$"):
         pickle.loads(data)
 
 
-def test_other_weights_are_not_taken_for_those_of_then(directory, texts, tiny):
-    vectorizer = ElmoVectorizer(language_model=directory).fit(texts)
+def test_other_weights_are_not_taken_for_those_of_then(model_copy, texts, tiny):
+    vectorizer = ElmoVectorizer(language_model=model_copy).fit(texts)
     data = pickle.dumps(vectorizer)
     then = pickling.weights_hash_of(vectorizer.language_model_).hex()
-    shutil.rmtree(directory)
+    shutil.rmtree(model_copy)
     other = ElmoLanguageModel(**{**tiny, "random_state": 1}).fit(texts)
-    other.save(directory)
+    other.save(model_copy)
     now = pickling.weights_hash_of(other).hex()
     message = (
-        f"This ElmoVectorizer was pickled with the language model in {directory}, "
+        f"This ElmoVectorizer was pickled with the language model in {model_copy}, "
         f"whose weights had the hash {then}, but now have {now}. Put the model of then "
         f"there, or fit again."
     )
@@ -169,10 +162,10 @@ def test_weights_that_are_nowhere_else_cannot_be_left_out(tiny, texts):
 
 
 @pytest.mark.parametrize("name", ["vectorizer", "language_model"])
-def test_another_version_is_told(name, language_model, directory, texts, monkeypatch):
+def test_another_version_is_told(name, language_model, model_copy, texts, monkeypatch):
     estimator = language_model
     if name == "vectorizer":
-        estimator = ElmoVectorizer(language_model=directory).fit(texts)
+        estimator = ElmoVectorizer(language_model=model_copy).fit(texts)
     with monkeypatch.context() as patch:
         patch.setattr("skelmo.persistence.__version__", "0.0.1")
         patch.setattr("skelmo.pickling.__version__", "0.0.1")

@@ -14,13 +14,6 @@ from skelmo.training import trainer
 
 
 @pytest.fixture
-def directory(language_model, tmp_path):
-    path = tmp_path / "model"
-    language_model.save(path)
-    return path
-
-
-@pytest.fixture
 def built(monkeypatch):
     """Return a list that grows with each network that is made from files."""
     networks, build = [], persistence.build_network
@@ -46,27 +39,27 @@ def runs(monkeypatch):
     return found
 
 
-def test_files_are_read_once(directory, built, language_model):
-    first = shared_models.load(directory, {})
-    second = shared_models.load(str(directory), {"tokenizer": str.split})
+def test_files_are_read_once(model_copy, built, language_model):
+    first = shared_models.load(model_copy, {})
+    second = shared_models.load(str(model_copy), {"tokenizer": str.split})
     assert len(built) == 1
     assert first.network_ is second.network_
     assert first is not second
     assert (first.tokenizer, second.tokenizer) == (None, str.split)
     assert_same_weights(first.network_, language_model.network_)
-    alone = ElmoLanguageModel.load(directory)
+    alone = ElmoLanguageModel.load(model_copy)
     assert alone.network_ is not first.network_
     for name, value in vars(alone).items():
         if name not in ("network_", "history_"):
             assert getattr(first, name) == value, name
 
 
-def test_files_that_changed_are_read_again(directory, built, tiny, texts):
-    first = shared_models.load(directory, {})
+def test_files_that_changed_are_read_again(model_copy, built, tiny, texts):
+    first = shared_models.load(model_copy, {})
     other = ElmoLanguageModel(**{**tiny, "random_state": 1}).fit(texts)
-    shutil.rmtree(directory)
-    other.save(directory)
-    second = shared_models.load(directory, {})
+    shutil.rmtree(model_copy)
+    other.save(model_copy)
+    second = shared_models.load(model_copy, {})
     assert len(built) == 2
     assert_same_weights(second.network_, other.network_)
     assert differ(first.network_, other.network_)
@@ -91,12 +84,12 @@ def test_what_cannot_be_read_is_not_kept(tmp_path):
             shared_models.load(tmp_path / "nothing", {})
 
 
-def test_threads_read_files_once(directory, built):
+def test_threads_read_files_once(model_copy, built):
     barrier, found = threading.Barrier(4), []
 
     def work():
         barrier.wait()
-        found.append(shared_models.load(directory, {}).network_)
+        found.append(shared_models.load(model_copy, {}).network_)
 
     threads = [threading.Thread(target=work) for _ in range(4)]
     for thread in threads:
@@ -107,24 +100,24 @@ def test_threads_read_files_once(directory, built):
     assert found == built * 4
 
 
-def test_training_on_leaves_a_shared_network_alone(directory, texts, language_model):
-    one, other = (shared_models.load(directory, {}) for _ in range(2))
+def test_training_on_leaves_a_shared_network_alone(model_copy, texts, language_model):
+    one, other = (shared_models.load(model_copy, {}) for _ in range(2))
     one.partial_fit(texts)
     assert_same_weights(other.network_, language_model.network_)
     assert differ(one.network_, language_model.network_)
 
 
-def test_a_vectorizer_switches_models_when_told(directory, tiny, texts, tmp_path):
+def test_a_vectorizer_switches_models_when_told(model_copy, tiny, texts, tmp_path):
     other = ElmoLanguageModel(**{**tiny, "random_state": 1}).fit(texts)
     other.save(tmp_path / "other")
-    vectorizer = ElmoVectorizer(language_model=directory)
+    vectorizer = ElmoVectorizer(language_model=model_copy)
     first = vectorizer.fit_transform(texts)
     vectorizer.set_params(language_model=str(tmp_path / "other"))
     second = vectorizer.fit_transform(texts)
     alone = ElmoVectorizer(language_model=str(tmp_path / "other"), cache=None)
     np.testing.assert_allclose(second, alone.fit_transform(texts), rtol=0, atol=1e-6)
     assert np.abs(first - second).max() > 0.01
-    vectorizer.set_params(language_model=directory)
+    vectorizer.set_params(language_model=model_copy)
     assert_array_equal(vectorizer.fit_transform(texts), first)
 
 

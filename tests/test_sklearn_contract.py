@@ -31,14 +31,6 @@ class MatrixLanguageModel(ElmoLanguageModel):
         return tags
 
 
-@pytest.fixture(scope="module")
-def directory(language_model, tmp_path_factory):
-    """Return the path of the saved language model."""
-    path = tmp_path_factory.mktemp("models") / "tiny"
-    language_model.save(path)
-    return str(path)
-
-
 with warnings.catch_warnings():
     # That it skips nearly all is why the rest of this file is there.
     warnings.simplefilter("ignore", SkipTestWarning)
@@ -137,13 +129,13 @@ def test_all_checks_are_there():
 
 
 CASES = {
-    "directory": {"cache": None},
-    "directory, cached": {},
+    "model_path": {"cache": None},
+    "model_path, cached": {},
     "frozen": {"cache": None},
     "frozen, cached": {"cache": "memory"},
-    "directory, other layers": {"layers": [0], "pooling": "max", "cache": None},
-    "directory, side by side": {"layers": "concat", "pooling": ["mean", "last"]},
-    "directory, small batches": {"max_batch_tokens": 32, "cache": None},
+    "model_path, other layers": {"layers": [0], "pooling": "max", "cache": None},
+    "model_path, side by side": {"layers": "concat", "pooling": ["mean", "last"]},
+    "model_path, small batches": {"max_batch_tokens": 32, "cache": None},
     "frozen, some missing": {"missing": "nan", "cache": None},
     "frozen, learned": {"layers": "learned"},
 }
