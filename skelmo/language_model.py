@@ -87,9 +87,9 @@ default=((1, 32), (2, 32), (3, 64), (4, 128), (5, 128), (6, 128))
         Rate after the warm-up, and share of `max_epochs` over which it rises from 0.
     alpha, l1 : float, default=0.0
         L2 and L1 penalty of the weight matrices; L1, a proximal step, makes zeros.
-    dropout, word_dropout : float, default=0.1
-        In training, share of values dropped from token vectors and LSTM outputs, and
-        share of words that the word-level embedding sees as unknown.
+    dropout, word_dropout, misspelling : float, default=0.1, 0.1, 0.0
+        In training, share of values dropped from token vectors and LSTM outputs; of
+        words that the word-level embedding sees as unknown; of words read misspelt.
     max_grad_norm : float or None, default=1.0
         Longer gradients are scaled down to this norm.
     batch_tokens : int, default=512
@@ -203,6 +203,7 @@ default=((1, 32), (2, 32), (3, 64), (4, 128), (5, 128), (6, 128))
         l1: float = 0.0,
         dropout: float = 0.1,
         word_dropout: float = 0.1,
+        misspelling: float = 0.0,
         max_grad_norm: float | None = 1.0,
         batch_tokens: int = 512,
         max_epochs: int = 10,
@@ -228,21 +229,20 @@ default=((1, 32), (2, 32), (3, 64), (4, 128), (5, 128), (6, 128))
         self.word_embedding_dim = word_embedding_dim
         self.init_word_vectors = init_word_vectors
         self.hidden_size, self.proj_size = hidden_size, proj_size
-        self.num_layers = num_layers
+        self.num_layers, self.lowercase = num_layers, lowercase
         self.cell_clip, self.proj_clip = cell_clip, proj_clip
         self.skip_connections = skip_connections
         self.min_count, self.max_vocabulary = min_count, max_vocabulary
-        self.lowercase = lowercase
         self.softmax, self.n_samples, self.tie_weights = softmax, n_samples, tie_weights
         self.solver, self.momentum, self.learning_rate = solver, momentum, learning_rate
         self.learning_rate_init, self.warmup = learning_rate_init, warmup
         self.alpha, self.l1 = alpha, l1
         self.dropout, self.word_dropout = dropout, word_dropout
-        self.max_grad_norm, self.batch_tokens = max_grad_norm, batch_tokens
+        self.misspelling, self.batch_tokens = misspelling, batch_tokens
+        self.max_grad_norm = max_grad_norm
         self.max_epochs, self.max_time = max_epochs, max_time
-        self.early_stopping = early_stopping
-        self.validation_fraction = validation_fraction
-        self.n_iter_no_change, self.tol = n_iter_no_change, tol
+        self.early_stopping, self.n_iter_no_change = early_stopping, n_iter_no_change
+        self.validation_fraction, self.tol = validation_fraction, tol
         self.init, self.warm_start = init, warm_start
         self.checkpoint, self.checkpoint_every = checkpoint, checkpoint_every
         self.device, self.precision = device, precision

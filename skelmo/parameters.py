@@ -49,6 +49,7 @@ LANGUAGE_MODEL: dict[str, list[Any]] = {
     "l1": [Interval(Real, 0, None, closed="left")],
     "dropout": [Interval(Real, 0, 1, closed="left")],
     "word_dropout": [Interval(Real, 0, 1, closed="left")],
+    "misspelling": [Interval(Real, 0, 1, closed="left")],
     "max_grad_norm": [Interval(Real, 0, None, closed="neither"), None],
     "batch_tokens": [Interval(Integral, 2, None, closed="left")],
     "max_epochs": [Interval(Integral, 1, None, closed="left")],

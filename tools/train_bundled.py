@@ -35,7 +35,7 @@ def main():
     """Train, or go on training, and save."""
     options = parse()
     options.work.mkdir(parents=True, exist_ok=True)
-    vectors = None if options.init else word_vectors(options)
+    vectors = word_vectors(options)
     held_out = [text for text, is_held_out in paragraphs(options) if is_held_out]
     out = options.work / f"model-{options.part.replace('/', '-of-')}"
     out.mkdir(exist_ok=True)
@@ -45,7 +45,7 @@ def main():
         hidden_size=options.hidden_size,
         proj_size=options.proj_size,
         word_embedding_dim=options.proj_size,
-        init_word_vectors=None if options.init else vectors,
+        init_word_vectors=vectors,  # beside `init`, for words new to it
         init=options.init,
         tie_weights=True,
         lowercase=True,
@@ -54,6 +54,7 @@ def main():
         batch_tokens=options.batch_tokens,
         dropout=0.0,  # no text comes twice
         word_dropout=0.1,
+        misspelling=options.misspelling,
         precision=options.precision,
         max_epochs=options.epochs,
         max_time=60 * options.minutes if options.minutes else None,
@@ -165,6 +166,7 @@ def parse():
     parser.add_argument("--vocabulary", type=int, default=30_000)
     parser.add_argument("--learning-rate-init", type=float, default=0.002)
     parser.add_argument("--batch-tokens", type=int, default=4096)
+    parser.add_argument("--misspelling", type=float, default=0.0)
     parser.add_argument("--precision", default="bfloat16")
     parser.add_argument("--part", default="1/1", help="paragraphs k, k + n, ...: k/n")
     parser.add_argument("--init", type=Path, help="model to go on from")

@@ -20,6 +20,7 @@ class TrainingOptions:
     alpha: float = 0.0
     l1: float = 0.0
     word_dropout: float = 0.0
+    misspelling: float = 0.0
     max_grad_norm: float | None = 1.0
     batch_tokens: int = 512
     max_epochs: int = 10

@@ -28,6 +28,7 @@ from skelmo.training.evaluation import (
     Perplexity,
     negative_log_likelihood,
 )
+from skelmo.training.misspelling import misspell
 from skelmo.training.optimizer import (
     make_optimizer,
     optimizer_tensors,
@@ -244,13 +245,16 @@ class Trainer:
         device = model.softmax.bias.device
         tokens = corpus.sequences.token_ids[batch.positions]
         used, inverse = np.unique(tokens, return_inverse=True)
-        words = corpus.word_of_token[used]
-        word_ids = None
+        words, char_ids = corpus.word_of_token[used], corpus.char_ids[used]
+        word_ids, unknown = None, np.zeros(len(used), dtype=bool)
+        if self.options.misspelling:
+            chosen = rng.random(len(used)) < self.options.misspelling
+            char_ids, unknown = misspell(char_ids, chosen, rng)
         if model.bilm.config.word_embedding_dim:
-            dropped = rng.random(len(used)) < self.options.word_dropout
-            word_ids = np.where(dropped, UNKNOWN, words)
+            unknown |= rng.random(len(used)) < self.options.word_dropout
+            word_ids = np.where(unknown, UNKNOWN, words)
         low = None if self.options.precision == "float32" else torch.bfloat16
-        vectors = token_vectors(model.bilm, corpus.char_ids[used], word_ids, dtype=low)
+        vectors = token_vectors(model.bilm, char_ids, word_ids, dtype=low)
         rows = torch.from_numpy(inverse).to(device)
         output = model.bilm(
             torch.nn.functional.embedding(rows, vectors), batch.batch_sizes, dtype=low
