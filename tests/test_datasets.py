@@ -21,8 +21,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import train_test_split
 from sklearn.pipeline import make_pipeline
 
-from skelmo import datasets
-from skelmo.datasets import fetch_movie_reviews, load_docstrings
+from skelmo.datasets import fetch_movie_reviews, load_docstrings, movie_reviews
+from skelmo.datasets.docstrings import _clean, _summary
 
 ROOT = Path(__file__).parents[1]
 
@@ -152,7 +152,7 @@ def test_load_docstrings_other_outputs_agree_with_bunch(docstrings):
     ],
 )
 def test_summary_of_a_docstring(docstring, summary):
-    assert datasets._clean(datasets._summary(docstring)) == summary
+    assert _clean(_summary(docstring)) == summary
 
 
 # --- fetch_movie_reviews ---------------------------------------------------------
@@ -207,9 +207,9 @@ def server(monkeypatch):
     httpd.released = threading.Event()
     httpd.url = f"http://127.0.0.1:{httpd.server_port}/reviews.tar.gz"
     httpd.sha256 = hashlib.sha256(httpd.content).hexdigest()
-    remote = datasets._RemoteFile("reviews.tar.gz", (httpd.url,), httpd.sha256)
-    monkeypatch.setattr(datasets, "_MOVIE_REVIEWS", remote)
-    monkeypatch.setattr(datasets, "_TIMEOUT", 0.5)
+    remote = movie_reviews._RemoteFile("reviews.tar.gz", (httpd.url,), httpd.sha256)
+    monkeypatch.setattr(movie_reviews, "_MOVIE_REVIEWS", remote)
+    monkeypatch.setattr(movie_reviews, "_TIMEOUT", 0.5)
     monkeypatch.setenv("no_proxy", "*")
     thread = threading.Thread(target=httpd.serve_forever, args=(0.01,))
     thread.start()
@@ -291,16 +291,16 @@ def test_fetch_movie_reviews_waits_between_attempts(server, tmp_path, monkeypatc
 
 def test_fetch_movie_reviews_tries_the_mirror(server, tmp_path, monkeypatch):
     refused = "http://127.0.0.1:1/reviews.tar.gz"
-    remote = datasets._MOVIE_REVIEWS._replace(urls=(refused, server.url))
-    monkeypatch.setattr(datasets, "_MOVIE_REVIEWS", remote)
+    remote = movie_reviews._MOVIE_REVIEWS._replace(urls=(refused, server.url))
+    monkeypatch.setattr(movie_reviews, "_MOVIE_REVIEWS", remote)
     fetch_movie_reviews(data_home=tmp_path, n_retries=0)
     assert server.actions == ["serve"]
 
 
 def test_fetch_movie_reviews_offline(server, tmp_path, monkeypatch):
     refused = "http://127.0.0.1:1/reviews.tar.gz"
-    remote = datasets._MOVIE_REVIEWS._replace(urls=(refused,))
-    monkeypatch.setattr(datasets, "_MOVIE_REVIEWS", remote)
+    remote = movie_reviews._MOVIE_REVIEWS._replace(urls=(refused,))
+    monkeypatch.setattr(movie_reviews, "_MOVIE_REVIEWS", remote)
     with pytest.raises(
         OSError,
         match=f"^fetch_movie_reviews found no file at {tmp_path}/reviews.tar.gz. All 1 "
@@ -343,7 +343,7 @@ def test_fetch_movie_reviews_with_a_full_disk_leaves_no_file(
     def full(file_descriptor):
         raise OSError("No space left on device")
 
-    monkeypatch.setattr(datasets.os, "fsync", full)
+    monkeypatch.setattr(movie_reviews.os, "fsync", full)
     with pytest.raises(OSError, match="^No space left on device$"):
         fetch_movie_reviews(data_home=tmp_path)
     assert list(tmp_path.iterdir()) == []
@@ -385,7 +385,7 @@ def test_read_polarity_agrees_with_the_shared_copy():
     rows = [row.split("\t") for row in path.read_text("utf-8").split("\n")[1:] if row]
     negative = [text for label, text in rows if label == "0"]
     positive = [text for label, text in rows if label == "1"]
-    sides = datasets._read_polarity(make_archive(negative, positive))
+    sides = movie_reviews._read_polarity(make_archive(negative, positive))
     assert [len(side) for side in sides] == [5331, 5331]
     # The shared copy was decoded as Latin-1, which keeps the bytes.
     expected = [text.encode("latin-1").decode("cp1252") for text in negative + positive]
