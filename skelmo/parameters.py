@@ -129,6 +129,8 @@ def check_word_embedding(estimator: Any, owner: str) -> None:
         If `tie_weights` is set and the sizes differ, or if `init_word_vectors` is and
         there is no word-level embedding.
     """
+    if estimator.init is not None:
+        return  # sizes are those of that model, and checked when it is read
     if estimator.tie_weights and estimator.word_embedding_dim != estimator.proj_size:
         raise ValueError(
             f"tie_weights=True of {owner} needs word_embedding_dim equal to proj_size, "

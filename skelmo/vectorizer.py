@@ -57,12 +57,14 @@ class ElmoVectorizer(CallbackSupportMixin, LinkMixin, TransformerMixin, BaseEsti
     Parameters
     ----------
     language_model : str, os.PathLike, ElmoLanguageModel, FrozenEstimator or None, \
-default=None
-        A directory or zip archive with a model of skelmo, AllenNLP or bilm-tf; or an
-        `ElmoLanguageModel`, cloned and trained inside `fit` on the documents given; or
+default="en"
+        "en", the English model that comes with skelmo; a directory or zip archive with
+        a model of skelmo, AllenNLP or bilm-tf; an `ElmoLanguageModel`, cloned and
+        trained inside `fit` on the documents given; or
         ``FrozenEstimator(fitted_model)``, used as it is. None trains an
         ``ElmoLanguageModel()``.
-    layers : {"mean", "top", "concat", "learned"}, int or list of int, default="mean"
+    layers : {"mean", "top", "concat", "learned"}, int or list of int, \
+default="concat"
         Layers to use; 0 is the character CNN, -1 the top. "mean" averages all layers;
         "concat" and a list put layers side by side; "learned" sums them with weights
         that `fit` learns from y, the paper's mix.
@@ -167,8 +169,8 @@ default=None
         | os.PathLike[str]
         | ElmoLanguageModel
         | FrozenEstimator
-        | None = None,
-        layers: str | int | Sequence[int] = "mean",
+        | None = "en",
+        layers: str | int | Sequence[int] = "concat",
         pooling: str | Sequence[str] = "mean",
         tokenizer: Callable[[str], Iterable[str]] | None = None,
         sentence_splitter: Callable[[str], Iterable[str]] | str | None = None,

@@ -70,7 +70,7 @@ def test_names_and_kept_columns_stand_beside_features(encode, table, tmp_path, s
     out = tmp_path / f"out.{suffix}"
     assert encode(out, "--keep", "text", "1") == 0
     found = (pd.read_csv if suffix == "csv" else pd.read_parquet)(out)
-    assert found.columns[:3].tolist() == ["text", "id", "elmo_mean_mix_forward_0"]
+    assert found.columns[:3].tolist() == ["text", "id", "elmo_mean_layer0_forward_0"]
     pd.testing.assert_frame_equal(found[["id", "text"]], pd.read_csv(table))
 
 
@@ -125,7 +125,7 @@ def test_no_rows_give_an_empty_array(encode, tmp_path):
         source, out = tmp_path / name, tmp_path / "out.npy"
         source.write_text(content)
         assert encode(out, source=source) == 0
-        assert np.load(out).shape == (0, 16)
+        assert np.load(out).shape == (0, 48)
 
 
 def broken_off(monkeypatch, after):
@@ -255,7 +255,7 @@ def test_an_old_file_stays_until_the_new_one_is_whole(encode, tmp_path, monkeypa
         assert encode(out) == 130
     assert out.read_bytes() == b"old"
     assert encode(out) == 0
-    assert np.load(out).shape == (120, 16)
+    assert np.load(out).shape == (120, 48)
 
 
 def test_a_failed_last_step_can_be_repeated(encode, tmp_path, monkeypatch, capsys):

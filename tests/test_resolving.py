@@ -58,7 +58,9 @@ def test_an_unfitted_model_is_trained_on_the_documents(tiny, texts):
     assert not hasattr(model, "network_")
 
 
-def test_no_model_stands_for_the_default_one(monkeypatch, language_model, texts):
+def test_none_stands_for_a_model_with_default_parameters(
+    monkeypatch, language_model, texts
+):
     asked = []
 
     def fit(model, X, y=None):
@@ -66,7 +68,8 @@ def test_no_model_stands_for_the_default_one(monkeypatch, language_model, texts)
         return language_model
 
     monkeypatch.setattr(ElmoLanguageModel, "fit", fit)
-    vectorizer = ElmoVectorizer(random_state=5, verbose=2).fit(iter(texts))
+    vectorizer = ElmoVectorizer(language_model=None, random_state=5, verbose=2)
+    vectorizer.fit(iter(texts))
     expected = ElmoLanguageModel(random_state=5, verbose=2).get_params()
     assert asked == [(expected, texts)]
     assert vectorizer.language_model_.network_ is language_model.network_
@@ -132,7 +135,7 @@ def test_another_model_takes_effect_at_the_next_fit(tiny, frozen, texts):
     after = vectorizer.fit(texts).transform(texts)
     expected = ElmoVectorizer(language_model=other).fit_transform(texts)
     assert_array_equal(after, expected)
-    assert len(vectorizer.get_feature_names_out()) == 10
+    assert len(vectorizer.get_feature_names_out()) == 30
 
 
 def test_tokens_are_what_a_model_trains_on(tiny, texts):

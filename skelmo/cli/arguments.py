@@ -38,7 +38,7 @@ OUT.checkpoints; after --max-time too, if more time is given.""",
   skelmo evaluate my-elmo heldout.txt
   skelmo evaluate my-elmo heldout.parquet --column text --json""",
     "encode": """\
-  skelmo encode --model my-elmo reviews.csv --column text features.npy
+  skelmo encode reviews.csv --column text features.npy
   skelmo encode --model my-elmo reviews.csv --column text out.parquet --keep id stars
   zcat old.jsonl.gz | skelmo encode --model my-elmo - --format jsonl --column 2 out.csv
 
@@ -263,8 +263,9 @@ def _add_encode(commands: Any) -> None:
         "called features), .csv or .parquet"
     )  # fmt: skip
     parser.add_argument(
-        "--model", required=True, metavar="DIR", help="directory or name of a model"
-    )
+        "--model", default="en", metavar="DIR", help="directory or name of a model "
+        "(default: en, the English one that comes with skelmo)",
+    )  # fmt: skip
     _add_table(parser)
     _add_missing(
         parser, ("error", "empty", "nan"), "what a row without a text gives: an error, "
@@ -277,8 +278,8 @@ def _add_encode(commands: Any) -> None:
     parser.add_argument(
         "--layers",
         type=_layers,
-        default="mean",
-        help="mean, top, concat, or numbers as in 0,2 (default: mean)",
+        default="concat",
+        help="mean, top, concat, or numbers as in 0,2 (default: concat)",
     )
     parser.add_argument(
         "--pooling",

@@ -9,15 +9,14 @@ from typing import Any, NamedTuple
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.pipeline import FeatureUnion
 
+from skelmo import shared_models
 from skelmo.baselines import GloveVectorizer, Word2VecVectorizer
 from skelmo.language_model import ElmoLanguageModel
-from skelmo.pretrained import registry
 from skelmo.vectorizer import ElmoVectorizer
 
 ENGLISH = "en"
 BASELINE = "tfidf"
 _LAYER = "elmo-layer-"
-_N_LAYERS = 3  # of the models of the paper
 
 
 class Unavailable(Exception):
@@ -135,8 +134,7 @@ def _made(
 def _makers(seed: int) -> dict[str, Callable[[], Any]]:
     """Return what makes each built-in representation, or raises Unavailable."""
 
-    def elmo(layers: str | int = "mean") -> Any:
-        _need_english()
+    def elmo(layers: str | int = "concat") -> Any:
         return ElmoVectorizer(language_model=ENGLISH, layers=layers)
 
     def own() -> Any:
@@ -147,7 +145,7 @@ def _makers(seed: int) -> dict[str, Callable[[], Any]]:
     def union() -> Any:
         return FeatureUnion([("elmo", elmo()), ("tfidf", _tfidf())])
 
-    layers = range(_n_layers())
+    layers = range(shared_models.load(ENGLISH, {}).config_.num_layers + 1)
     return {
         BASELINE: _tfidf,
         "word2vec": lambda: _word2vec(seed),
@@ -168,17 +166,3 @@ def _word2vec(seed: int) -> Word2VecVectorizer:
     if find_spec("gensim") is None:
         raise Unavailable("needs gensim. Install it by pip install 'skelmo[baselines]'")
     return Word2VecVectorizer(random_state=seed)
-
-
-def _need_english() -> None:
-    if ENGLISH not in registry.BUNDLED:
-        raise Unavailable(
-            f"needs the bundled model {ENGLISH!r}, which this version of skelmo lacks. "
-            f"Give a dict with ElmoVectorizer(language_model=directory)"
-        )
-
-
-def _n_layers() -> int:
-    if ENGLISH not in registry.BUNDLED:
-        return _N_LAYERS
-    return registry.load(ENGLISH).config.num_layers + 1

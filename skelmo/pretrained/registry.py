@@ -13,7 +13,8 @@ from skelmo.pretrained.model_files import ModelFiles
 from skelmo.pretrained.safetensors_format import read_model
 from skelmo.pretrained.saved_model import SavedModel
 
-BUNDLED: dict[str, Path] = {}  # name: directory inside the package
+# Name: directory inside the package.
+BUNDLED = {"en": Path(__file__).parent / "models" / "en"}
 
 _PICKLE_SUFFIXES = (".pt", ".pth", ".pkl", ".pickle", ".bin", ".ckpt", ".joblib")
 

@@ -1,0 +1,139 @@
+"""The English model in the package: that it is whole, small, and makes sense."""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from skelmo import ElmoLanguageModel, ElmoVectorizer, shared_models
+from skelmo.pretrained import registry
+
+DOCS = Path(__file__).parents[1] / "docs"
+
+
+@pytest.fixture(scope="module")
+def english():
+    """Return the model, read once."""
+    return shared_models.load("en", {})
+
+
+def nearest(vectors, words, word):
+    """Return the other words, those with the most similar vectors first."""
+    vectors = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    order = np.argsort(-vectors @ vectors[words.index(word)])
+    return [words[k] for k in order if words[k] != word]
+
+
+def test_it_is_the_default_and_fits_into_the_wheel():
+    assert ElmoVectorizer().language_model == "en"
+    files = list(registry.BUNDLED["en"].iterdir())
+    names = {file.name for file in files}
+    assert names == {"config.json", "vocabulary.txt", "weights.safetensors"}
+    assert sum(file.stat().st_size for file in files) < 25e6
+
+
+def test_its_files_name_no_machine():
+    text = (registry.BUNDLED["en"] / "config.json").read_text(encoding="utf-8")
+    values = json.loads(text)["settings"]["parameters"].values()
+    assert not [value for value in values if "/" in str(value)]
+
+
+def test_words_and_their_vectors_belong_together(english):
+    words = ["london", "paris", "bread", "butter", "monday", "tuesday"]
+    vectors = english.network_.bilm.token_encoder.word_embedding.weight.detach().numpy()
+    rows = vectors[[english.vocabulary_.index(word) for word in words]]
+    for k, word in enumerate(words):
+        assert nearest(rows, words, word)[0] == words[k ^ 1]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "right"),
+    [("beatiful", "beautiful"), ("goverment", "government"), ("childrens", "children")],
+)
+def test_a_misspelt_word_is_near_to_the_right_one(wrong, right):
+    words = [wrong, "beautiful", "government", "children", "seventeen", "quickly"]
+    elmo = ElmoVectorizer(layers=0, input="tokens").fit([words])
+    (vectors,) = elmo.transform_tokens([words])
+    assert nearest(vectors, words, wrong)[0] == right
+
+
+def test_a_word_has_the_sense_of_its_sentence():
+    river = [
+        "The grassy bank of the river was muddy after the rain.",
+        "We sat on the river bank and watched the boats.",
+        "The fisherman stood on the bank of the stream.",
+        "Willows grew along the western bank of the lake.",
+    ]
+    money = [
+        "The bank raised its interest rates last year.",
+        "She borrowed money from the bank to buy a house.",
+        "The bank refused to give the company a loan.",
+        "He deposited the cheque at the bank in the city.",
+    ]
+    elmo = ElmoVectorizer(layers=2).fit(river)
+    vectors = []
+    for text, tokens in zip(river + money, elmo.tokenize(river + money), strict=True):
+        (found,) = elmo.transform_tokens([text])
+        vectors.append(found[tokens.index("bank")])
+    senses = ["river"] * 4 + ["money"] * 4
+    names = [f"{sense} {k}" for k, sense in enumerate(senses)]
+    same = [
+        nearest(np.array(vectors), names, name)[0].split()[0] == sense
+        for name, sense in zip(names, senses, strict=True)
+    ]
+    assert sum(same) >= 7
+
+
+def test_order_of_words_matters_to_it(english):
+    text = "The president of the United States was born in the city of New York."
+    words = text.rstrip(".").split()
+    shuffled = " ".join(np.random.default_rng(0).permutation(words)) + "."
+    assert english.perplexity([text])[2] * 3 < english.perplexity([shuffled])[2]
+
+
+def test_training_goes_on_from_it(english):
+    text = ["The kettle boils quickly and the handle stays cool to the touch."] * 90
+    model = ElmoLanguageModel(
+        init="en", max_epochs=1, learning_rate_init=1e-3, tie_weights=True,
+        random_state=0,
+    )  # fmt: skip
+    before = english.perplexity(text[:1])[2]
+    model.fit(text)
+    assert model.perplexity(text[:1])[2] < before / 2
+    assert english.perplexity(text[:1])[2] == before
+
+
+def test_the_first_transform_of_a_process_needs_nothing_else(tmp_path):
+    code = (
+        "import socket\n"
+        "def refuse(*arguments):\n    raise OSError('no network')\n"
+        "socket.getaddrinfo = socket.socket.connect = refuse\n"
+        "from skelmo import ElmoVectorizer\n"
+        "print(ElmoVectorizer().fit_transform(['a b', 'c']).shape)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert done.stdout == "(2, 1536)\n", done.stderr
+
+
+def test_the_card_says_what_the_record_says(english):
+    card = (DOCS / "model_card.md").read_text(encoding="utf-8")
+    record = json.loads((DOCS / "model_card" / "record.json").read_text("utf-8"))
+    shown = re.search(r"^\| ([\d.]+) \| ([\d.]+) \| ([\d.]+) \|$", card, re.MULTILINE)
+    assert [float(value) for value in shown.groups()] == pytest.approx(
+        record["perplexity"], abs=0.05
+    )
+    assert f"{record['tokens_read'] / 1e6:.1f} million tokens" in card
+    assert f"{record['n_weights']:,}" in card
+    assert f"{100 * record['unknown_share']:.1f}% of the tokens" in card.replace(
+        "\n", " "
+    )
+    assert english.n_tokens_ == record["tokens_read"]
+    n_weights = sum(p.numel() for p in english.network_.parameters())
+    tied = english.network_.softmax.weight.numel()
+    assert n_weights - tied == record["n_weights"]
