@@ -5,8 +5,8 @@ texts of a domain (`partial_fit`), and is asked after each portion how well it p
 texts of either kind that it has not seen. Last, a model that starts from the general
 one (`init=`) is compared with one that starts from nothing, on the same domain texts::
 
-    python examples/domain_adaptation.py                 # docstrings; of scikit-learn
-    python examples/domain_adaptation.py wiki.txt.xz reviews.tsv.xz --field 3
+    python benchmarks/domain_adaptation.py                 # docstrings; of scikit-learn
+    python benchmarks/domain_adaptation.py wiki.txt.xz reviews.tsv.xz --field 3
 
 A file holds a text on each line, and may be packed (.gz, .bz2, .xz); `--field` takes a
 field of each line, between tabs. Prints perplexities, draws a figure if matplotlib is
