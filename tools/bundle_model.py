@@ -1,10 +1,9 @@
 """Put a trained model where the package reads it, and its record beside the card.
 
-    python tools/bundle_model.py MODEL skelmo/pretrained/models/en \\
-        --card docs/model_card
+    python tools/bundle_model.py MODEL skelmo/pretrained/models/en docs
 
 `MODEL` is what ``train_bundled.py`` wrote. The weights are stored in float16. The
-directory of the card gets ``record.json`` and ``learning_curve.png``.
+record and the figure of the card, ``docs/model_card.md``, go to ``docs/model_card/``.
 """
 
 import argparse
@@ -32,20 +31,21 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("model", type=Path)
     parser.add_argument("target", type=Path)
-    parser.add_argument("--card", type=Path, required=True)
+    parser.add_argument("docs", type=Path)
     options = parser.parse_args()
     model = read_model(options.model)
     write_model(without_run(model), options.target, dtype="float16")
     for file in sorted(options.target.iterdir()):
         print(f"{file}: {file.stat().st_size:,} bytes")
-    options.card.mkdir(parents=True, exist_ok=True)
+    card = options.docs / "model_card"
+    card.mkdir(exist_ok=True)
     record = json.loads((options.model / "record.json").read_text())
     record["options"] = {
         name: value for name, value in record["options"].items() if name not in _PRIVATE
     }
     content = json.dumps(record, indent=1) + "\n"
-    (options.card / "record.json").write_text(content, encoding="utf-8")
-    draw(options.model / "curve.csv", record, options.card / "learning_curve.png")
+    (card / "record.json").write_text(content, encoding="utf-8")
+    draw(options.model / "curve.csv", record, card / "learning_curve.png")
 
 
 def without_run(model):
