@@ -20,6 +20,7 @@ from skelmo import shared_models
 from skelmo.caches import models_directory
 from skelmo.callbacks import training_task
 from skelmo.encoding.encoder import Encoder
+from skelmo.encoding.pooling import POOLINGS
 from skelmo.encoding.token_cache import TokenCache
 from skelmo.language_model import ElmoLanguageModel
 from skelmo.nn.recurrence import Prepared
@@ -123,10 +124,11 @@ def fingerprint_of(estimator: ElmoLanguageModel, precision: str = "auto") -> byt
     Returns
     -------
     fingerprint : bytes
-        Of weights, architecture, the words of the word-level embedding and precision.
+        Of weights, architecture, the words of the word-level embedding, precision, and
+        the poolings that a cache holds.
     """
-    dtype = str(_dtype(estimator.network_, precision))
-    return sha256(weights_hash_of(estimator) + dtype.encode()).digest()
+    rest = f"{_dtype(estimator.network_, precision)} {POOLINGS}"
+    return sha256(weights_hash_of(estimator) + rest.encode()).digest()
 
 
 def weights_hash_of(estimator: ElmoLanguageModel) -> bytes:

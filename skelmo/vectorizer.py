@@ -68,9 +68,10 @@ default="concat"
         Layers to use; 0 is the character CNN, -1 the top. "mean" averages all layers;
         "concat" and a list put layers side by side; "learned" sums them with weights
         that `fit` learns from y, the paper's mix.
-    pooling : {"mean", "max", "min", "last"} or list of these, default="mean"
+    pooling : {"mean", "max", "min", "last", "std"} or list of these, default="mean"
         How token activations become a document's; several are put side by side. "last"
-        is the last token's forward and the first token's backward half.
+        is the last token's forward and the first token's backward half, "std" the
+        standard deviation over tokens.
     tokenizer : callable, default=None
         From a sentence (str) to a list of str; None takes the language model's.
     sentence_splitter : callable or "lines", default=None

@@ -75,7 +75,7 @@ def test_layers_name_those_there_are(frozen, tiny, texts, layers):
 def test_pooling_names_known_ones(frozen, texts, pooling):
     message = (
         f"The 'pooling' parameter of ElmoVectorizer must be one of mean, max, min, "
-        f"last or a list of different ones. Got {pooling!r} instead."
+        f"last, std or a list of different ones. Got {pooling!r} instead."
     )
     vectorizer = ElmoVectorizer(language_model=frozen, pooling=pooling)
     with pytest.raises(ValueError, match=sure(message)):

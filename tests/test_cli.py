@@ -62,8 +62,8 @@ WRONG = {
                "argument --layers: must be mean, top, concat or numbers such as 2 or "
                "0,2, got 'learned'. See skelmo encode --help"),
     "pooling": (["encode", "a.csv", "a.npy", "--model", "m", "--pooling", "sum"], 2,
-                "argument --pooling: must be one of mean, max, min, last, or several "
-                "as in mean,max, got 'sum'. See skelmo encode --help"),
+                "argument --pooling: must be one of mean, max, min, last, std, or "
+                "several as in mean,max, got 'sum'. See skelmo encode --help"),
     "threads": (["encode", "a.csv", "a.npy", "--model", "m", "--threads", "0"], 2,
                 "argument --threads: must be at least 1, got 0. See skelmo encode "
                 "--help"),

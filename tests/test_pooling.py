@@ -50,6 +50,7 @@ def oracle_pool(document, pooling):
         "max": tokens.max(axis=1),
         "min": tokens.min(axis=1),
         "last": last,
+        "std": tokens.std(axis=1),
     }
     return np.stack([found[name] for name in pooling])
 
@@ -79,7 +80,7 @@ def test_poolings_come_in_the_order_asked_for(pooling):
 
 def test_empty_documents_are_zero_even_where_all_are():
     got = pooled(encoder(), index_documents([[], []]))
-    np.testing.assert_array_equal(got, np.zeros((2, 4, 3, 8)))
+    np.testing.assert_array_equal(got, np.zeros((2, len(POOLINGS), 3, 8)))
 
 
 @pytest.mark.parametrize("name", POOLINGS)
@@ -92,15 +93,30 @@ def test_half_pool_takes_shorter_and_shorter_steps(name):
         alive = sum(length > t for length in lengths)
         pool.add(values[:, :alive, t])
     reduce = {
-        "mean": lambda x: x.sum(1),  # divided by the document's tokens in the end
-        "max": lambda x: x.amax(1),
-        "min": lambda x: x.amin(1),
-        "last": lambda x: x[:, -1],
+        # Sums are divided by the document's tokens in the end.
+        "mean": {"sum": lambda x: x.sum(1)},
+        "max": {"max": lambda x: x.amax(1)},
+        "min": {"min": lambda x: x.amin(1)},
+        "last": {"last": lambda x: x[:, -1]},
+        "std": {"sum": lambda x: x.sum(1), "squares": lambda x: x.square().sum(1)},
     }[name]
+    assert pool.values.keys() == reduce.keys()
     for row, length in enumerate(lengths):
-        torch.testing.assert_close(
-            pool.values[name][:, row], reduce(values[:, row, :length])
-        )
+        for kept, value in pool.values.items():
+            torch.testing.assert_close(
+                value[:, row], reduce[kept](values[:, row, :length])
+            )
+
+
+def test_tokens_that_are_all_alike_do_not_deviate():
+    # The difference of squares must not leave the root of a rounding error behind.
+    half = HalfPool(["std"], (1, 1, 2), torch.zeros(()))
+    for _ in range(3):
+        half.add(torch.tensor([[[0.1, 1e4]]]))
+    pool = DocumentPool(["std"], 1, 1, 2)
+    pool.add([half, half], torch.tensor([0]), [torch.tensor([True])] * 2)
+    found = pool.finish(torch.tensor([3])) / torch.tensor([0.1, 1e4, 0.1, 1e4])
+    torch.testing.assert_close(found, torch.zeros(1, 1, 1, 4), rtol=0, atol=1e-7)
 
 
 @pytest.mark.parametrize("name", ["max", "min"])

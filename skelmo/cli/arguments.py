@@ -13,7 +13,7 @@ from skelmo.cli.parameters import LANGUAGE_MODEL, flag_of
 from skelmo.version import __version__
 
 FORMATS = ("csv", "tsv", "jsonl", "parquet", "txt")
-POOLINGS = ("mean", "max", "min", "last")
+POOLINGS = ("mean", "max", "min", "last", "std")
 WRITABLE = ("skelmo", "allennlp")
 
 _DESCRIPTION = "ELMo language models: train, evaluate, encode with them."
@@ -285,7 +285,7 @@ def _add_encode(commands: Any) -> None:
         "--pooling",
         type=_poolings,
         default="mean",
-        help="mean, max, min, last, or several as in mean,max (default: mean)",
+        help="mean, max, min, last, std, or several as in mean,max (default: mean)",
     )
     parser.add_argument(
         "--precision",

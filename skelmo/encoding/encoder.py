@@ -79,7 +79,7 @@ class Encoder:
         Parameters
         ----------
         sequences : Sequences
-        pooling : sequence of {"mean", "max", "min", "last"}
+        pooling : sequence of {"mean", "max", "min", "last", "std"}
         which : ndarray of shape (n,), int64, optional
             Documents to pool; by default all.
 

@@ -24,7 +24,7 @@ class Pooler:
     Parameters
     ----------
     encoder : Encoder
-    pooling : sequence of {"mean", "max", "min", "last"}
+    pooling : sequence of {"mean", "max", "min", "last", "std"}
         Statistics to return. The cache is given all, so that it answers for the others
         later.
     cache : ActivationCache, optional

@@ -11,8 +11,17 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-POOLINGS = ("mean", "max", "min", "last")
-_START = {"mean": 0.0, "max": -torch.inf, "min": torch.inf, "last": 0.0}
+POOLINGS = ("mean", "max", "min", "last", "std")
+_START = {"sum": 0.0, "squares": 0.0, "max": -torch.inf, "min": torch.inf, "last": 0.0}
+# Sums of many tokens need the precision; it costs next to nothing.
+_WIDE = ("sum", "squares")
+_NEEDED = {"mean": ("sum",), "std": ("sum", "squares")}
+
+
+def _kept(pooling: Sequence[str]) -> list[str]:
+    """Return what is to be kept while tokens come in."""
+    names = [name for asked in pooling for name in _NEEDED.get(asked, (asked,))]
+    return list(dict.fromkeys(names))
 
 
 class HalfPool:
@@ -20,9 +29,10 @@ class HalfPool:
 
     Parameters
     ----------
-    pooling : sequence of {"mean", "max", "min", "last"}
-        Statistics to keep. "last" is the last token in walking direction: the last one
-        of the forward half, the first one of the backward half.
+    pooling : sequence of {"mean", "max", "min", "last", "std"}
+        Statistics that are asked for. "last" is the last token in walking direction:
+        the last one of the forward half, the first one of the backward half. "std" is
+        the population's standard deviation.
     shape : tuple of int
         ``(L + 1, B, P)``.
     like : torch.Tensor
@@ -32,12 +42,11 @@ class HalfPool:
     def __init__(
         self, pooling: Sequence[str], shape: tuple[int, int, int], like: Tensor
     ) -> None:
-        # Sums of many tokens need the precision; it costs next to nothing.
         self.values = {
             name: like.new_full(
-                shape, _START[name], dtype=torch.float64 if name == "mean" else None
+                shape, _START[name], dtype=torch.float64 if name in _WIDE else None
             )
-            for name in pooling
+            for name in _kept(pooling)
         }
 
     def add(self, step: Tensor) -> None:
@@ -51,8 +60,11 @@ class HalfPool:
         n = step.shape[1]
         for name, value in self.values.items():
             head = value[:, :n]
-            if name == "mean":
+            if name == "sum":
                 head += step
+            elif name == "squares":
+                wide = step.to(head.dtype)
+                head.addcmul_(wide, wide)
             elif name == "max":
                 torch.maximum(head, step, out=head)
             elif name == "min":
@@ -76,13 +88,14 @@ class DocumentPool:
         self, pooling: Sequence[str], n_documents: int, n_layers: int, proj_size: int
     ) -> None:
         shape = (2, n_documents, n_layers, proj_size)
+        self.pooling = pooling
         self.values = {
             name: torch.full(
                 shape,
                 _START[name],
-                dtype=torch.float64 if name == "mean" else torch.float32,
+                dtype=torch.float64 if name in _WIDE else torch.float32,
             )
-            for name in pooling
+            for name in _kept(pooling)
         }
 
     def add(
@@ -106,7 +119,7 @@ class DocumentPool:
             for name, value in half.values.items():
                 target = self.values[name][direction]
                 source = value.transpose(0, 1).to("cpu", target.dtype)  # (B, L + 1, P)
-                if name == "mean":
+                if name in _WIDE:
                     target.index_add_(0, documents, source)
                 elif name == "last":
                     edge = is_edge[direction]
@@ -128,10 +141,18 @@ class DocumentPool:
         pooled : torch.Tensor of shape (N, n_poolings, L + 1, 2P), float32
         """
         rows = []
-        for name, value in self.values.items():
-            if name == "mean":
-                value = value / n_tokens.clamp(min=1)[:, None, None]
+        for name in self.pooling:
+            value = self._statistic(name, n_tokens.clamp(min=1)[:, None, None])
             value[:, n_tokens == 0] = 0.0
             both = torch.cat([value[0], value[1]], dim=-1)  # (N, L + 1, 2P)
             rows.append(both.float())
         return torch.stack(rows, dim=1)
+
+    def _statistic(self, name: str, n_tokens: Tensor) -> Tensor:
+        if name not in _NEEDED:
+            return self.values[name]
+        mean = self.values["sum"] / n_tokens
+        if name == "mean":
+            return mean
+        variance = self.values["squares"] / n_tokens - mean.square()
+        return variance.clamp(min=0.0).sqrt()
