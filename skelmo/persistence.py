@@ -7,7 +7,7 @@ import os
 import platform
 import warnings
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import torch
@@ -18,7 +18,7 @@ from skelmo.nn.bilm import BiLM, BiLMConfig
 from skelmo.nn.softmax import SoftmaxLoss
 from skelmo.pretrained import registry
 from skelmo.pretrained.safetensors_format import write_model
-from skelmo.pretrained.saved_model import SavedModel, add_tied, drop_tied
+from skelmo.pretrained.saved_model import SavedModel, add_tied, drop_tied, is_tied
 from skelmo.text.truncation import Truncation
 from skelmo.training.evaluation import LanguageModel
 from skelmo.training.state import EpochRecord
@@ -70,6 +70,10 @@ def build_network(
         for name, array in arrays.items()
     }
     network.load_state_dict(state, assign=True)
+    embedding = network.bilm.token_encoder.word_embedding
+    if embedding is not None and is_tied(arrays):
+        # Counted and moved once.
+        network.softmax.weight = cast(torch.nn.Parameter, embedding.weight)
     return network.to(device).eval()
 
 

@@ -72,6 +72,11 @@ def drop_tied(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     return {name: array for name, array in arrays.items() if name != _SOFTMAX}
 
 
+def is_tied(arrays: dict[str, np.ndarray]) -> bool:
+    """Tell whether softmax and word-level embedding have one weight."""
+    return _SOFTMAX in arrays and arrays[_SOFTMAX] is arrays.get(_EMBEDDING)
+
+
 def add_tied(arrays: dict[str, T]) -> dict[str, T]:
     """Undo `drop_tied`, on arrays or shapes; the two weights are one array then."""
     if "softmax.bias" not in arrays or _SOFTMAX in arrays or _EMBEDDING not in arrays:
