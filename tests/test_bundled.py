@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from skelmo import ElmoLanguageModel, ElmoVectorizer, shared_models
+from skelmo.cli import main
 from skelmo.pretrained import registry
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -121,7 +122,7 @@ def test_the_first_transform_of_a_process_needs_nothing_else(tmp_path):
     assert done.stdout == "(2, 1536)\n", done.stderr
 
 
-def test_the_card_says_what_the_record_says(english):
+def test_the_card_says_what_the_record_says(english, capsys):
     card = (DOCS / "model_card.md").read_text(encoding="utf-8")
     record = json.loads((DOCS / "model_card" / "record.json").read_text("utf-8"))
     shown = re.search(r"^\| ([\d.]+) \| ([\d.]+) \| ([\d.]+) \|$", card, re.MULTILINE)
@@ -136,3 +137,5 @@ def test_the_card_says_what_the_record_says(english):
     assert english.n_tokens_ == record["tokens_read"]
     n_weights = sum(p.numel() for p in english.network_.parameters())
     assert n_weights == record["n_weights"]
+    assert main(["info", "en", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["weights"] == n_weights

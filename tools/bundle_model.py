@@ -14,7 +14,6 @@ from pathlib import Path
 import matplotlib as mpl
 import numpy as np
 
-from skelmo import ElmoLanguageModel
 from skelmo.display.looks import COLORS
 from skelmo.pretrained.safetensors_format import read_model, write_model
 
@@ -49,12 +48,11 @@ def main():
 
 
 def without_run(model):
-    """Leave out parameters that say how the training was run, and defaults."""
-    defaults = ElmoLanguageModel().get_params(deep=False)
+    """Leave out parameters that say how the training was run."""
     parameters = {
         name: value
         for name, value in model.settings["parameters"].items()
-        if name not in _OF_THE_RUN and value != defaults[name]
+        if name not in _OF_THE_RUN
     }
     settings = {**model.settings, "parameters": parameters}
     return dataclasses.replace(model, settings=settings)

@@ -10,7 +10,12 @@ from typing import Any
 
 from skelmo.cli.models import size_of
 from skelmo.pretrained import registry
-from skelmo.pretrained.saved_model import SavedModel, config_to_json, weights_hash
+from skelmo.pretrained.saved_model import (
+    SavedModel,
+    config_to_json,
+    drop_tied,
+    weights_hash,
+)
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -40,7 +45,7 @@ def _found(model: SavedModel, path: Path) -> dict[str, Any]:
         "sha256": weights_hash(model),
         "architecture": config_to_json(model.config),
         "features_per_layer": model.config.n_features,
-        "weights": sum(array.size for array in arrays.values()),
+        "weights": sum(array.size for array in drop_tied(arrays).values()),
         "vocabulary": None if model.vocabulary is None else len(model.vocabulary),
         "softmax": softmax is not None and bool(len(softmax)),
         "skelmo_version": settings.get("skelmo_version"),
@@ -78,9 +83,9 @@ def _rows(found: dict[str, Any]) -> list[tuple[str, str]]:
 
 
 def _training_rows(training: dict[str, Any]) -> list[tuple[str, str]]:
-    rows = [
-        ("trained", f"{training['n_epochs']} epochs, {training['n_tokens']:,} tokens")
-    ]
+    n_epochs, n_tokens = training["n_epochs"], training["n_tokens"]
+    plural = "s" * (n_epochs != 1)
+    rows = [("trained", f"{n_epochs} epoch{plural}, {n_tokens:,} tokens")]
     share = training.get("unknown_share")
     if share is not None:
         rows.append(("unknown", f"{share:.2%} of the tokens"))
