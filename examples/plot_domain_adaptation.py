@@ -90,8 +90,8 @@ plt.show()
 
 # %%
 # One pass over the docstrings lowers the perplexity to a fraction: the model learns how
-# docstrings go on. The classifier gains little or nothing: its features were good
-# enough for this task before. The model from nothing predicts docstrings better than
+# docstrings go on. The classifier gains far less: its features were good before. The
+# model from nothing predicts docstrings better than
 # "en" as it comes, which knows other texts, yet its features are the worst. So
 # perplexity does not rank features of different models; and where features count, see
 # first whether "en" as it comes is enough.

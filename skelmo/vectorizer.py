@@ -136,9 +136,11 @@ default="concat"
     --------
     >>> from skelmo import ElmoLanguageModel, ElmoVectorizer
     >>> texts = ["The cat sat on the mat.", "Stocks fell on Monday."] * 100
+    >>> ElmoVectorizer().fit_transform(texts).shape
+    (200, 1536)
     >>> model = ElmoLanguageModel(hidden_size=32, proj_size=16, max_epochs=1)
     >>> ElmoVectorizer(language_model=model, random_state=0).fit_transform(texts).shape
-    (200, 32)
+    (200, 96)
     """
 
     _parameter_constraints: dict[str, list[Any]] = {

@@ -612,3 +612,17 @@ def test_nothing_left_says_why(data, monkeypatch):
     )
     with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
         run(data, "word2vec")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("The café's 3 Größen, x_y 2024.", None),
+        ("房间很干净 OK", ["房", "间", "很", "干", "净", "ok"]),
+        ("かなカナ", ["か", "な", "カ", "ナ"]),
+    ],
+)
+def test_tfidf_reads_east_asian_text_by_character(text, expected):
+    tfidf = representations.choose("tfidf", 0, "compare").transformers["tfidf"]
+    found = tfidf.set_params(ngram_range=(1, 1)).build_analyzer()(text)
+    assert found == (expected or TfidfVectorizer().build_analyzer()(text))

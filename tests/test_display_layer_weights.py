@@ -104,7 +104,7 @@ def assert_refused(error, message, function, value):
 def test_vectorizer_without_weights_is_refused(vectorizer, learned):
     message = (
         "LayerWeightsDisplay shows learned weights of layers, but this ElmoVectorizer "
-        "has none (layers='mean'). Set layers='learned' and fit it with y."
+        "has none (layers='concat'). Set layers='learned' and fit it with y."
     )
     from_estimator = LayerWeightsDisplay.from_estimator
     assert_refused(ValueError, message, from_estimator, vectorizer)

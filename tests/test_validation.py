@@ -366,7 +366,12 @@ def test_check_pooling_gives_a_list_in_the_order_named(pooling, expected):
 
 
 def embedding(**changes):
-    sizes = {"tie_weights": False, "word_embedding_dim": 8, "proj_size": 8}
+    sizes = {
+        "tie_weights": False,
+        "word_embedding_dim": 8,
+        "proj_size": 8,
+        "init": None,
+    }
     return SimpleNamespace(**{**sizes, "init_word_vectors": None, **changes})
 
 
@@ -376,6 +381,8 @@ def test_check_word_embedding_lets_what_goes_together_pass():
         {"word_embedding_dim": 0},
         {"tie_weights": True},
         {"init_word_vectors": "vectors.txt"},
+        # Whose sizes are those of the model to go on from.
+        {"init": "en", "tie_weights": True, "word_embedding_dim": 0},
     ):
         assert check_word_embedding(embedding(**changes), "Owner") is None
 

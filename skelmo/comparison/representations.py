@@ -159,7 +159,10 @@ def _makers(seed: int) -> dict[str, Callable[[], Any]]:
 
 
 def _tfidf() -> TfidfVectorizer:
-    return TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True)
+    # A clause without spaces is no word: Chinese and Japanese are read by character.
+    east = r"\u3040-\u30ff\u3400-\u9fff"
+    pattern = rf"[{east}]|[^\W{east}]{{2,}}"
+    return TfidfVectorizer(token_pattern=pattern, ngram_range=(1, 2), sublinear_tf=True)
 
 
 def _word2vec(seed: int) -> Word2VecVectorizer:

@@ -41,7 +41,8 @@ def estimate(
     distinct: Distinct, model: ElmoLanguageModel, vectorizer: ElmoVectorizer | None
 ) -> EncodingEstimate:
     """Time a sample, and extrapolate to all rows and all tokens."""
-    sequences, n_features = distinct.sequences, model.config_.n_features
+    sequences, config = distinct.sequences, model.config_
+    n_features = config.n_features * config.n_layers  # as a vectorizer has by default
     encoder = encoder_of(model)
     if vectorizer is not None:
         n_features = len(vectorizer.get_feature_names_out())
