@@ -39,7 +39,7 @@ def test_bars_are_the_weights(learned):
     names = [label.get_text() for label in display.ax_.get_xticklabels()]
     assert names == ["characters", "LSTM 1", "LSTM 2"]
     assert display.points_ == []
-    title = f"Learned mix of layers, γ = {learned[0].gamma_:.3g}"
+    title = f"Learned mix of layers\nγ = {learned[0].gamma_:.3g}"
     assert display.ax_.get_title() == title
     assert display.ax_.get_ylabel() == "weight (share; all sum to 1)"
 
@@ -55,7 +55,7 @@ def test_bars_of_several_are_their_means(learned):
     )
     gammas = [vectorizer.gamma_ for vectorizer in learned]
     mean, deviation = np.mean(gammas), np.std(gammas, ddof=1)
-    title = f"Learned mix of layers, γ = {mean:.3g} ± {deviation:.2g}"
+    title = f"Learned mix of layers\nγ = {mean:.3g} ± {deviation:.2g}"
     assert display.ax_.get_title() == title
 
 

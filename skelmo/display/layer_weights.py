@@ -15,7 +15,7 @@ from skelmo.display.looks import COLORS, DARK, GREY, SMALL
 if TYPE_CHECKING:
     from skelmo.vectorizer import ElmoVectorizer
 
-_HEADROOM = 1.3  # for the legend, above the highest bar
+_HEADROOM = 1.4  # for the legend, above the highest bar
 
 
 class LayerWeightsDisplay:
@@ -197,7 +197,7 @@ class LayerWeightsDisplay:
         ax.set_ylabel(f"weight (share; all sum to 1){spread}")
         ax.set_title(f"Learned mix of layers{self._gamma_text()}")
         ax.spines[["top", "right"]].set_visible(False)
-        ax.legend(loc="upper right", ncols=2, fontsize=SMALL)
+        ax.legend(loc="upper right", fontsize=SMALL, frameon=False)
         self.ax_, self.figure_ = ax, ax.figure
         return self
 
@@ -220,7 +220,7 @@ class LayerWeightsDisplay:
     def _gamma_text(self) -> str:
         if self.gamma is None:
             return ""
-        text = f", γ = {self.gamma.mean():.3g}"
+        text = f"\nγ = {self.gamma.mean():.3g}"
         if len(self.gamma) > 1:
             text += f" ± {self.gamma.std(ddof=1):.2g}"
         return text
