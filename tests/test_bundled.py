@@ -11,6 +11,7 @@ import pytest
 
 from skelmo import ElmoLanguageModel, ElmoVectorizer, shared_models
 from skelmo.cli import main
+from skelmo.comparison import representations
 from skelmo.pretrained import registry
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -41,6 +42,12 @@ def test_its_files_name_no_machine():
     text = (registry.BUNDLED["en"] / "config.json").read_text(encoding="utf-8")
     values = json.loads(text)["settings"]["parameters"].values()
     assert not [value for value in values if "/" in str(value)]
+
+
+def test_compare_knows_its_layers_without_reading_it(english):
+    made = representations.choose(None, 0, "compare").transformers
+    layers = [made[name].layers for name in made if name.startswith("elmo-layer-")]
+    assert layers == list(range(english.config_.n_layers))
 
 
 def test_words_and_their_vectors_belong_together(english):

@@ -24,7 +24,7 @@ from sklearn.pipeline import FeatureUnion, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 import skelmo
-from skelmo import ElmoLanguageModel, ElmoVectorizer
+from skelmo import ElmoLanguageModel, ElmoVectorizer, shared_models
 from skelmo.comparison import classifiers, folds, measuring, representations, running
 from skelmo.pretrained import registry
 
@@ -368,6 +368,11 @@ def test_bundled_model_brings_its_representations(
         f"elmo-layer-{k}" for k in range(language_model.num_layers + 1)
     ]
     assert made["elmo-layer-2"].layers == 2
+
+
+def test_bundled_model_is_read_only_where_it_is_compared(data, monkeypatch):
+    monkeypatch.setattr(shared_models, "load", None)
+    assert list(run(data, ["tfidf"], cv=2).table.index) == ["tfidf"]
 
 
 def test_own_language_model_is_trained_on_each_training_fold(data, monkeypatch, tiny):
