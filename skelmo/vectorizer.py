@@ -68,7 +68,8 @@ default="concat"
         Layers to use; 0 is the character CNN, -1 the top. "mean" averages all layers;
         "concat" and a list put layers side by side; "learned" sums them with weights
         that `fit` learns from y, the paper's mix.
-    pooling : {"mean", "max", "min", "last", "std"} or list of these, default="mean"
+    pooling : {"mean", "max", "min", "last", "std"} or list of these, \
+default=("mean", "std")
         How token activations become a document's; several are put side by side. "last"
         is the last token's forward and the first token's backward half, "std" the
         standard deviation over tokens.
@@ -137,10 +138,10 @@ default="concat"
     >>> from skelmo import ElmoLanguageModel, ElmoVectorizer
     >>> texts = ["The cat sat on the mat.", "Stocks fell on Monday."] * 100
     >>> ElmoVectorizer().fit_transform(texts).shape
-    (200, 1536)
+    (200, 3072)
     >>> model = ElmoLanguageModel(hidden_size=32, proj_size=16, max_epochs=1)
     >>> ElmoVectorizer(language_model=model, random_state=0).fit_transform(texts).shape
-    (200, 96)
+    (200, 192)
     """
 
     _parameter_constraints: dict[str, list[Any]] = {
@@ -174,7 +175,7 @@ default="concat"
         | FrozenEstimator
         | None = "en",
         layers: str | int | Sequence[int] = "concat",
-        pooling: str | Sequence[str] = "mean",
+        pooling: str | Sequence[str] = ("mean", "std"),
         tokenizer: Callable[[str], Iterable[str]] | None = None,
         sentence_splitter: Callable[[str], Iterable[str]] | str | None = None,
         input: str = "text",

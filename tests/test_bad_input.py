@@ -127,7 +127,7 @@ def test_a_missing_document_is_a_row_of_its_own(make, texts, value, missing, row
     vectorizer = make(missing=missing)
     X = [texts[0], value, texts[1], value]
     features = vectorizer.transform(X)
-    np.testing.assert_array_equal(features[[1, 3]], np.full((2, 48), row, np.float32))
+    np.testing.assert_array_equal(features[[1, 3]], np.full((2, 96), row, np.float32))
     np.testing.assert_array_equal(features[[0, 2]], make().transform(texts[:2]))
     assert [len(tokens) for tokens in vectorizer.transform_tokens(X)[1::2]] == [0, 0]
     assert vectorizer.tokenize(X)[1::2] == [[], []]
@@ -275,7 +275,7 @@ def test_transform_of_no_document_has_no_row(make, X, layers, n):
 
 @pytest.mark.parametrize(("layers", "n"), [("mean", 16), ("concat", 48), (0, 16)])
 def test_documents_without_a_token_are_rows_of_zeros(make, layers, n):
-    vectorizer = make(layers=layers, missing="empty")
+    vectorizer = make(layers=layers, missing="empty", pooling="mean")
     for X in ([""], [None], [None, " ", np.nan, ""]):
         zeros = np.zeros((len(X), n), dtype=np.float32)
         np.testing.assert_array_equal(vectorizer.transform(X), zeros)

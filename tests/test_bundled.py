@@ -126,7 +126,7 @@ def test_the_first_transform_of_a_process_needs_nothing_else(tmp_path):
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True
     )
-    assert done.stdout == "(2, 1536)\n", done.stderr
+    assert done.stdout == "(2, 3072)\n", done.stderr
 
 
 def test_the_card_says_what_the_record_says(english, capsys):

@@ -1,6 +1,7 @@
 """`skelmo encode` in this process: against `transform`, broken off, taken up."""
 
 import csv
+import inspect
 import json
 import random
 import zipfile
@@ -10,9 +11,21 @@ import pandas as pd
 import pytest
 
 from skelmo import ElmoVectorizer
-from skelmo.cli import encoding, main, outputs, parts
+from skelmo.cli import arguments, encoding, main, outputs, parts
+from skelmo.cli.arguments import make_parser
+from skelmo.encoding.pooling import POOLINGS
 
 SUFFIXES = ("npy", "npz", "csv", "parquet")
+
+
+def test_options_are_parameters_with_their_defaults():
+    known = inspect.signature(ElmoVectorizer).parameters
+    given = vars(make_parser().parse_args(["encode", "in.csv", "out.npy"]))
+    assert given["model"] == known["language_model"].default
+    for name in ("layers", "precision", "device", "missing"):
+        assert given[name] == known[name].default, name
+    assert tuple(given["pooling"]) == known["pooling"].default
+    assert tuple(arguments.POOLINGS) == POOLINGS
 
 
 @pytest.fixture(scope="module")
@@ -125,7 +138,7 @@ def test_no_rows_give_an_empty_array(encode, tmp_path):
         source, out = tmp_path / name, tmp_path / "out.npy"
         source.write_text(content)
         assert encode(out, source=source) == 0
-        assert np.load(out).shape == (0, 48)
+        assert np.load(out).shape == (0, 96)
 
 
 def broken_off(monkeypatch, after):
@@ -255,7 +268,7 @@ def test_an_old_file_stays_until_the_new_one_is_whole(encode, tmp_path, monkeypa
         assert encode(out) == 130
     assert out.read_bytes() == b"old"
     assert encode(out) == 0
-    assert np.load(out).shape == (120, 48)
+    assert np.load(out).shape == (120, 96)
 
 
 def test_a_failed_last_step_can_be_repeated(encode, tmp_path, monkeypatch, capsys):

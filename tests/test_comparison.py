@@ -303,7 +303,7 @@ def test_elmo_reads_all_words_and_its_weights_count(data, frozen):
     assert weights < sizes["elmo"] < sizes["u"]
     assert found.baseline == "t"
     assert set(found.table["difference"]) == {0.0}
-    np.testing.assert_array_equal(found.table["n_features"]["elmo"], 48)
+    np.testing.assert_array_equal(found.table["n_features"]["elmo"], 96)
 
 
 def test_size_of_a_model_from_files_holds_its_weights(data, language_model, tmp_path):

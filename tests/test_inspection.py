@@ -259,7 +259,7 @@ def test_there_may_be_nothing(X, language_model):
     assert report.tokens.total == report.sentences.total == report.n_types == 0
     assert report.unseen == (0.0, 0.0, language_model.unknown_share_, [])
     n_distinct = int(n == 2 and X[0] == "")
-    assert report.estimate == EncodingEstimate(n_distinct, 0.0, 0.0, 48, n * 48 * 4)
+    assert report.estimate == EncodingEstimate(n_distinct, 0.0, 0.0, 96, n * 96 * 4)
     assert str(report).count("\n") > 10
     assert "<table" in report._repr_html_()
     assert len(report.to_frame()) > 30
@@ -283,7 +283,7 @@ def test_ways_to_give_a_language_model(language_model, frozen, texts, tmp_path):
         report = inspect_text(texts, way)
         assert report.cut == expected.cut
         assert report.unseen == expected.unseen
-        assert report.estimate.n_features == 48
+        assert report.estimate.n_features == 96
 
 
 def test_vectorizer_says_how_to_cut_and_how_many_features(make):
@@ -359,7 +359,7 @@ def test_time_is_extrapolated_to_rows_and_types(
     assert report.n_duplicates == report.estimate.n_documents == len(X)
     assert report.estimate.seconds == pytest.approx(seconds)
     assert report.estimate.tokens_per_second == pytest.approx(n_tokens / seconds)
-    assert report.estimate.n_bytes == (2 * len(X) + 1) * 48 * 4
+    assert report.estimate.n_bytes == (2 * len(X) + 1) * 96 * 4
     limits = [128, 128, 512, 2048, 8192, 32768]
     assert len(clock.rows) == n_passes
     for rows, limit in zip(clock.rows, limits, strict=False):

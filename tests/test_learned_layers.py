@@ -23,7 +23,9 @@ def learned(make):
     """Return a function from parameters to an unfitted vectorizer that learns."""
 
     def learned(**settings):
-        return clone(make()).set_params(layers="learned", **settings)
+        return clone(make()).set_params(
+            **{"layers": "learned", "pooling": "mean", **settings}
+        )
 
     return learned
 
@@ -31,7 +33,7 @@ def learned(make):
 @pytest.fixture
 def layers(make, texts):
     """Return the pooled layers of the texts, shape (N, 3, 16)."""
-    flat = make(layers="concat").transform(texts)
+    flat = make(layers="concat", pooling="mean").transform(texts)
     return flat.reshape(len(texts), 3, -1)
 
 
@@ -127,7 +129,8 @@ def test_another_choice_of_layers_forgets_the_mix(learned, make, texts):
     assert not hasattr(vectorizer, "layer_weights_")
     assert not hasattr(vectorizer, "gamma_")
     assert_array_equal(
-        vectorizer.transform(texts), make(layers="mean").transform(texts)
+        vectorizer.transform(texts),
+        make(layers="mean", pooling="mean").transform(texts),
     )
 
 

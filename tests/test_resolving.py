@@ -135,7 +135,7 @@ def test_another_model_takes_effect_at_the_next_fit(tiny, frozen, texts):
     after = vectorizer.fit(texts).transform(texts)
     expected = ElmoVectorizer(language_model=other).fit_transform(texts)
     assert_array_equal(after, expected)
-    assert len(vectorizer.get_feature_names_out()) == 30
+    assert len(vectorizer.get_feature_names_out()) == 60
 
 
 def test_tokens_are_what_a_model_trains_on(tiny, texts):

@@ -34,19 +34,27 @@ def token_layers(make, X):
 
 
 def test_a_list_of_layers_puts_them_side_by_side_in_its_order(make, texts):
-    one = [make(layers=k).transform(texts) for k in range(3)]
+    one = [make(pooling="mean", layers=k).transform(texts) for k in range(3)]
     for layers in ([0, 2], [2, 0], (1,), [-1, 1], [2, 1, 0]):
         expected = np.hstack([one[k] for k in layers])
-        assert_array_equal(make(layers=layers).transform(texts), expected)
+        assert_array_equal(
+            make(pooling="mean", layers=layers).transform(texts), expected
+        )
 
 
 def test_named_layers(make, texts):
-    one = [make(layers=k).transform(texts) for k in range(3)]
-    assert_array_equal(make(layers="concat").transform(texts), np.hstack(one))
-    assert_allclose(make(layers="mean").transform(texts), np.mean(one, axis=0), **CLOSE)
-    assert_array_equal(make(layers="top").transform(texts), one[2])
-    assert_array_equal(make(layers=-1).transform(texts), one[2])
-    assert_array_equal(make(layers=-3).transform(texts), one[0])
+    one = [make(pooling="mean", layers=k).transform(texts) for k in range(3)]
+    assert_array_equal(
+        make(pooling="mean", layers="concat").transform(texts), np.hstack(one)
+    )
+    assert_allclose(
+        make(pooling="mean", layers="mean").transform(texts),
+        np.mean(one, axis=0),
+        **CLOSE,
+    )
+    assert_array_equal(make(pooling="mean", layers="top").transform(texts), one[2])
+    assert_array_equal(make(pooling="mean", layers=-1).transform(texts), one[2])
+    assert_array_equal(make(pooling="mean", layers=-3).transform(texts), one[0])
     assert min(np.abs(one[a] - one[b]).max() for a, b in [(0, 1), (1, 2)]) > 1e-3
 
 
@@ -60,7 +68,7 @@ def test_a_list_of_poolings_puts_them_side_by_side_in_its_order(make, texts):
 
 def test_mean_pooling_is_the_mean_of_the_token_vectors(make, texts):
     for layers in ("mean", "concat", [2, 0], 1):
-        vectorizer = make(layers=layers)
+        vectorizer = make(layers=layers, pooling="mean")
         tokens = vectorizer.transform_tokens(texts)
         expected = np.stack([array.mean(axis=0) for array in tokens])
         assert_allclose(vectorizer.transform(texts), expected, **CLOSE)
@@ -126,7 +134,7 @@ def test_feature_names_say_what_a_column_is(make, texts):
 
 
 def test_feature_names_of_mixed_layers(make):
-    names = make(layers="mean").get_feature_names_out()
+    names = make(layers="mean", pooling="mean").get_feature_names_out()
     assert names.dtype == object
     directions = ("forward", "backward")
     assert names.tolist() == [

@@ -284,8 +284,8 @@ def _add_encode(commands: Any) -> None:
     parser.add_argument(
         "--pooling",
         type=_poolings,
-        default="mean",
-        help="mean, max, min, last, std, or several as in mean,max (default: mean)",
+        default=["mean", "std"],
+        help="mean, max, min, last, std, or several (default: mean,std)",
     )
     parser.add_argument(
         "--precision",

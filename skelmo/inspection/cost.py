@@ -42,7 +42,8 @@ def estimate(
 ) -> EncodingEstimate:
     """Time a sample, and extrapolate to all rows and all tokens."""
     sequences, config = distinct.sequences, model.config_
-    n_features = config.n_features * config.n_layers  # as a vectorizer has by default
+    # As a vectorizer has them by default: all layers, and two poolings.
+    n_features = 2 * config.n_features * config.n_layers
     encoder = encoder_of(model)
     if vectorizer is not None:
         n_features = len(vectorizer.get_feature_names_out())
