@@ -27,6 +27,7 @@ from skelmo.nn.recurrence import Prepared
 from skelmo.parameters import check_layers
 from skelmo.persistence import network_arrays, torch_device, working_precision
 from skelmo.pretrained.saved_model import SavedModel, weights_hash
+from skelmo.text.spelling import NearestWords
 from skelmo.training.evaluation import LanguageModel
 from skelmo.validation import stack_level
 
@@ -73,7 +74,9 @@ class _Kept:
 
     vocabulary: list[str] | None
     word_ids: dict[str, int] | None
-    by_dtype: dict[torch.dtype | None, tuple[list[Prepared], TokenCache]]
+    prepared: dict[torch.dtype | None, list[Prepared]]
+    token_caches: dict[tuple[torch.dtype | None, bool], TokenCache]
+    nearest: NearestWords | None = None  # until an encoder reads unknown words by it
     weights_hash: bytes | None = None  # until it is asked for
 
 
@@ -83,7 +86,10 @@ _lock = RLock()
 
 
 def encoder_of(
-    estimator: ElmoLanguageModel, max_batch_tokens: int = 8192, precision: str = "auto"
+    estimator: ElmoLanguageModel,
+    max_batch_tokens: int = 8192,
+    precision: str = "auto",
+    unknown_words: str = "nearest",
 ) -> Encoder:
     """Return what computes the layer activations of a fitted estimator.
 
@@ -94,25 +100,36 @@ def encoder_of(
         Tokens that go through the network at once.
     precision : {"auto", "float32", "bfloat16"}, default="auto"
         Of matrix products.
+    unknown_words : {"nearest", "characters"}, default="nearest"
+        The row that they have in a word-level embedding.
 
     Returns
     -------
     Encoder
-        It knows the token vectors that other encoders of this network, at this
-        precision, have computed; see `skelmo.clear_cache`.
+        It knows the token vectors that other encoders of this network, with the same
+        settings, have computed; see `skelmo.clear_cache`.
     """
     network = estimator.network_
     dtype = _dtype(network, precision)
+    by_spelling = _is_by_spelling(estimator, unknown_words)
     with _lock:
         kept = _kept_of(estimator)
-        if dtype not in kept.by_dtype:
-            prepared = network.bilm.prepare(dtype, share=True)
-            kept.by_dtype[dtype] = prepared, TokenCache()
-        shared = kept.by_dtype[dtype]
-    return Encoder(network.bilm, kept.word_ids, max_batch_tokens, dtype, *shared)
+        if dtype not in kept.prepared:
+            kept.prepared[dtype] = network.bilm.prepare(dtype, share=True)
+        cache = kept.token_caches.setdefault((dtype, by_spelling), TokenCache())
+        if by_spelling and kept.nearest is None and kept.word_ids is not None:
+            kept.nearest = NearestWords(kept.word_ids, estimator.config_.lowercase)
+    return Encoder(
+        network.bilm, kept.word_ids, max_batch_tokens, dtype, kept.prepared[dtype],
+        cache, kept.nearest if by_spelling else None,
+    )  # fmt: skip
 
 
-def fingerprint_of(estimator: ElmoLanguageModel, precision: str = "auto") -> bytes:
+def fingerprint_of(
+    estimator: ElmoLanguageModel,
+    precision: str = "auto",
+    unknown_words: str = "nearest",
+) -> bytes:
     """Return a hash of all that makes the activations of given tokens what they are.
 
     Parameters
@@ -120,14 +137,17 @@ def fingerprint_of(estimator: ElmoLanguageModel, precision: str = "auto") -> byt
     estimator : ElmoLanguageModel
     precision : {"auto", "float32", "bfloat16"}, default="auto"
         Of matrix products.
+    unknown_words : {"nearest", "characters"}, default="nearest"
+        The row that they have in a word-level embedding.
 
     Returns
     -------
     fingerprint : bytes
-        Of weights, architecture, the words of the word-level embedding, precision, and
-        the poolings that a cache holds.
+        Of weights, architecture, the words of the word-level embedding, precision, how
+        unknown words are read, and the poolings that a cache holds.
     """
     rest = f"{_dtype(estimator.network_, precision)} {POOLINGS}"
+    rest += " nearest" * _is_by_spelling(estimator, unknown_words)
     return sha256(weights_hash_of(estimator) + rest.encode()).digest()
 
 
@@ -150,8 +170,13 @@ def _kept_of(estimator: ElmoLanguageModel) -> _Kept:
         word_ids = None
         if estimator.config_.word_embedding_dim:
             word_ids = {word: row for row, word in enumerate(vocabulary or [])}
-        kept = _kept[network] = _Kept(vocabulary, word_ids, {})
+        kept = _kept[network] = _Kept(vocabulary, word_ids, {}, {})
     return kept
+
+
+def _is_by_spelling(estimator: ElmoLanguageModel, unknown_words: str) -> bool:
+    """Tell whether unknown words get another row than that of all of them."""
+    return unknown_words == "nearest" and estimator.config_.word_embedding_dim > 0
 
 
 def _dtype(network: LanguageModel, precision: str) -> torch.dtype | None:

@@ -134,11 +134,12 @@ def pool_all(vectorizer: ElmoVectorizer, distinct: Distinct) -> NDArray[np.float
 def pooler_of(vectorizer: ElmoVectorizer) -> Pooler:
     """Return what pools documents as the parameters say."""
     model, precision = vectorizer.language_model_, vectorizer.precision
-    encoder = encoder_of(model, vectorizer.max_batch_tokens, precision)
+    unknown_words = vectorizer.unknown_words
+    encoder = encoder_of(model, vectorizer.max_batch_tokens, precision, unknown_words)
     cache = cache_of(vectorizer.cache)
     if cache is None:
         return Pooler(encoder, vectorizer._pooling)
-    fingerprint = fingerprint_of(model, precision)
+    fingerprint = fingerprint_of(model, precision, unknown_words)
     return Pooler(encoder, vectorizer._pooling, cache, fingerprint)
 
 

@@ -77,6 +77,12 @@ default=("mean", "std")
         From a sentence (str) to a list of str; None takes the language model's.
     sentence_splitter : callable or "lines", default=None
         From a document (str) to a list of str; None takes the language model's.
+    unknown_words : {"nearest", "characters"}, default="nearest"
+        How a language model with a word-level embedding reads a token that is not in
+        its vocabulary: "nearest" gives a token of 4 letters or more the vector of the
+        most frequent word one edit away, so that misspellings cost less; "characters"
+        leaves it to its characters alone. A model without such an embedding always
+        reads characters.
     input : {"text", "tokens"}, default="text"
         Whether a document is a str, or a list of tokens or of lists of tokens.
     missing : {"error", "empty", "nan"}, default="error"
@@ -155,6 +161,7 @@ default=("mean", "std")
         "pooling": [StrOptions(set(POOLINGS)), list, tuple],
         "tokenizer": [callable, None],
         "sentence_splitter": [callable, StrOptions({"lines"}), None],
+        "unknown_words": [StrOptions({"nearest", "characters"})],
         "input": [StrOptions({"text", "tokens"})],
         "missing": [StrOptions({"error", "empty", "nan"})],
         "max_batch_tokens": [Interval(Integral, 1, None, closed="left")],
@@ -178,6 +185,7 @@ default=("mean", "std")
         pooling: str | Sequence[str] = ("mean", "std"),
         tokenizer: Callable[[str], Iterable[str]] | None = None,
         sentence_splitter: Callable[[str], Iterable[str]] | str | None = None,
+        unknown_words: str = "nearest",
         input: str = "text",
         missing: str = "error",
         max_batch_tokens: int = 8192,
@@ -193,6 +201,7 @@ default=("mean", "std")
         self.pooling = pooling
         self.tokenizer = tokenizer
         self.sentence_splitter = sentence_splitter
+        self.unknown_words = unknown_words
         self.input = input
         self.missing = missing
         self.max_batch_tokens = max_batch_tokens

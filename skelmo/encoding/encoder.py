@@ -26,7 +26,8 @@ from skelmo.nn.bilm import BiLM
 from skelmo.nn.recurrence import Prepared
 from skelmo.text.characters import encode_tokens
 from skelmo.text.sequences import Sequences, ranges
-from skelmo.text.vocabulary import word_rows
+from skelmo.text.spelling import NearestWords
+from skelmo.text.vocabulary import UNKNOWN, word_rows
 
 logger = logging.getLogger(__name__)
 
@@ -59,6 +60,8 @@ class Encoder:
         ``bilm.prepare(dtype)``, to spare its work.
     cache : TokenCache, optional
         Token vectors of earlier calls.
+    nearest : NearestWords, optional
+        What gives unknown words the row of a word that is spelt alike.
     """
 
     bilm: BiLM
@@ -67,6 +70,7 @@ class Encoder:
     dtype: torch.dtype | None = None
     prepared: Sequence[Prepared] | None = None
     cache: TokenCache | None = None
+    nearest: NearestWords | None = None
 
     def pool(
         self,
@@ -266,6 +270,10 @@ class Encoder:
         word_ids = None
         if self.word_ids is not None:
             word_ids = word_rows(tokens, self.word_ids, self.bilm.config.lowercase)
+            if self.nearest is not None:
+                for k in np.flatnonzero(word_ids == UNKNOWN).tolist():
+                    word = self.nearest.find(tokens[k])
+                    word_ids[k] = UNKNOWN if word is None else self.word_ids[word]
         return token_vectors(self.bilm, char_ids, word_ids, dtype=self.dtype)
 
 

@@ -16,6 +16,7 @@ from skelmo.language_model import ElmoLanguageModel
 from skelmo.resolving import encoder_of
 from skelmo.text.distinct import Distinct
 from skelmo.text.sequences import Sequences, ranges
+from skelmo.transforming import pooler_of
 
 if TYPE_CHECKING:
     from skelmo.vectorizer import ElmoVectorizer
@@ -47,7 +48,7 @@ def estimate(
     encoder = encoder_of(model)
     if vectorizer is not None:
         n_features = len(vectorizer.get_feature_names_out())
-        encoder = encoder_of(model, vectorizer.max_batch_tokens, vectorizer.precision)
+        encoder = pooler_of(vectorizer).encoder
     per_row, per_type = _seconds_per_unit(encoder, sequences)
     n_rows = len(sequences.token_ids)
     seconds = per_row * n_rows + per_type * len(sequences.tokens)
