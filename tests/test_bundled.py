@@ -131,12 +131,14 @@ def test_the_first_transform_of_a_process_needs_nothing_else(tmp_path):
 
 def test_the_card_says_what_the_record_says(english, capsys):
     card = (DOCS / "model_card.md").read_text(encoding="utf-8")
-    record = json.loads((DOCS / "model_card" / "record.json").read_text("utf-8"))
+    runs = json.loads((DOCS / "model_card" / "record.json").read_text("utf-8"))["runs"]
+    record = runs[-1]
     shown = re.search(r"^\| ([\d.]+) \| ([\d.]+) \| ([\d.]+) \|$", card, re.MULTILINE)
     assert [float(value) for value in shown.groups()] == pytest.approx(
-        record["perplexity"], abs=0.05
+        record["perplexity"], abs=0.0501
     )
-    assert f"{record['tokens_read'] / 1e6:.1f} million tokens" in card
+    for run in runs:
+        assert f"{run['tokens_read'] / 1e6:.1f} million tokens" in card
     assert f"{record['n_weights']:,}" in card
     assert f"{100 * record['unknown_share']:.1f}% of the tokens" in card.replace(
         "\n", " "

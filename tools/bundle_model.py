@@ -1,9 +1,10 @@
 """Put a trained model where the package reads it, and its record beside the card.
 
-    python tools/bundle_model.py MODEL skelmo/pretrained/models/en docs
+    python tools/bundle_model.py FIRST LAST skelmo/pretrained/models/en docs
 
-`MODEL` is what ``train_bundled.py`` wrote. The weights are stored in float16. The
-record and the figure of the card, ``docs/model_card.md``, go to ``docs/model_card/``.
+`FIRST`, `LAST` and others between them are what ``train_bundled.py`` wrote, each going
+on from the one before. The weights of the last are stored in float16. The records of
+all and the figure of the card, ``docs/model_card.md``, go to ``docs/model_card/``.
 """
 
 import argparse
@@ -28,23 +29,27 @@ SMOOTHED = 101  # steps
 def main():
     """Bundle one model."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("model", type=Path)
+    parser.add_argument("models", type=Path, nargs="+")
     parser.add_argument("target", type=Path)
     parser.add_argument("docs", type=Path)
     options = parser.parse_args()
-    model = read_model(options.model)
+    model = read_model(options.models[-1])
     write_model(without_run(model), options.target, dtype="float16")
     for file in sorted(options.target.iterdir()):
         print(f"{file}: {file.stat().st_size:,} bytes")
     card = options.docs / "model_card"
     card.mkdir(exist_ok=True)
-    record = json.loads((options.model / "record.json").read_text())
-    record["options"] = {
-        name: value for name, value in record["options"].items() if name not in _PRIVATE
-    }
-    content = json.dumps(record, indent=1) + "\n"
+    runs = [json.loads((path / "record.json").read_text()) for path in options.models]
+    for run in runs:
+        run["options"] = {
+            name: value
+            for name, value in run["options"].items()
+            if name not in _PRIVATE
+        }
+    content = json.dumps({"runs": runs}, indent=1) + "\n"
     (card / "record.json").write_text(content, encoding="utf-8")
-    draw(options.model / "curve.csv", record, card / "learning_curve.png")
+    curves = [path / "curve.csv" for path in options.models]
+    draw(curves, runs, card / "learning_curve.png")
 
 
 def without_run(model):
@@ -58,25 +63,34 @@ def without_run(model):
     return dataclasses.replace(model, settings=settings)
 
 
-def draw(curve, record, path):
+def draw(curves, runs, path):
     """Draw the perplexity on the text about to be learned from, step by step."""
     mpl.use("Agg")
     import matplotlib.pyplot as plt
 
-    # A run that was killed and went on wrote the steps since its checkpoint twice.
-    lines = list(dict.fromkeys(curve.read_text().split()))
-    rows = np.array([[float(value) for value in line.split(",")] for line in lines])
-    tokens, loss = np.cumsum(rows[:, 0]) / 1e6, rows[:, 1]
-    smooth = np.convolve(loss, np.full(SMOOTHED, 1 / SMOOTHED), mode="valid")
-    middle = tokens[SMOOTHED // 2 : -(SMOOTHED // 2)]
     figure, axes = plt.subplots(figsize=(8, 4.5), layout="constrained")
-    axes.plot(middle, np.exp(smooth), color=COLORS[0], label="text being read")
-    held_out = record["perplexity"]
-    axes.plot(tokens[-1], held_out[2], "o", color=COLORS[1], label="held-out text")
-    axes.annotate(
-        f"{held_out[2]:.1f}", (tokens[-1], held_out[2]), (0, -16),
-        textcoords="offset points", ha="center",
-    )  # fmt: skip
+    begin = 0.0
+    for number, (curve, run) in enumerate(zip(curves, runs, strict=True)):
+        # A run that was killed and went on wrote steps after its checkpoint twice.
+        lines = list(dict.fromkeys(curve.read_text().split()))
+        rows = np.array([[float(value) for value in line.split(",")] for line in lines])
+        tokens, loss = begin + np.cumsum(rows[:, 0]) / 1e6, rows[:, 1]
+        smooth = np.convolve(loss, np.full(SMOOTHED, 1 / SMOOTHED), mode="valid")
+        middle = tokens[SMOOTHED // 2 : -(SMOOTHED // 2)]
+        begin, held_out = tokens[-1], run["perplexity"][2]
+        first = number == 0  # labels stand in the legend once
+        axes.plot(
+            middle, np.exp(smooth), color=COLORS[0],
+            label="text being read" if first else None,
+        )  # fmt: skip
+        axes.plot(
+            begin, held_out, "o", color=COLORS[1],
+            label="held-out text" if first else None,
+        )  # fmt: skip
+        axes.annotate(
+            f"{held_out:.1f}", (begin, held_out), (0, -16),
+            textcoords="offset points", ha="center",
+        )  # fmt: skip
     ticks = [50, 100, 200, 500, 1000, 2000, 5000]
     axes.set(xlabel="tokens read, in millions", ylabel="perplexity", yscale="log")
     axes.set_ylim(40, 5000)
