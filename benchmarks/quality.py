@@ -153,11 +153,9 @@ class Evaluation:
         tried = [
             (layers, pooling)
             for layers in (*range(n_layers), "mean", "concat", "learned")
-            for pooling in ("mean", ["mean", "max"])
+            for pooling in ("mean", ("mean", "std"))
         ]
-        default = (self.elmo.layers, self.elmo.pooling)
-        if default not in tried:
-            tried.append(default)
+        tried += [("concat", ("mean", "max")), ("concat", ("mean", "std", "max"))]
         sides = [self.elmo.variant(*settings) for settings in tried]
         return self.of(variant, "variants", task, sides)
 
@@ -185,7 +183,9 @@ class Evaluation:
     def misspelt_sides(self):
         """Return what is compared on misspelt texts."""
         letters = Tfidf("TF-IDF of letters", **LETTERS)
-        return [*self.same_size(), self.elmo, self.tfidf, letters]
+        static = self.same_size()
+        references = [self.elmo.by_characters(), static[0].by_nearest(), letters]
+        return [*static, self.elmo, self.tfidf, *references]
 
 
 if __name__ == "__main__":

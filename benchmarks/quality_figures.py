@@ -9,7 +9,13 @@ from quality_store import write_atomically
 
 # Okabe and Ito's colours, which the colour-blind tell apart; markers say it again.
 STYLES = {ELMO: ("#0072B2", "o"), UNION: ("#000000", "D"), TFIDF: ("#D55E00", "s")}
-OTHERS = [("#009E73", "^"), ("#E69F00", "v"), ("#CC79A7", "X"), ("#56B4E9", "P")]
+OTHERS = [
+    ("#009E73", "^"),
+    ("#E69F00", "v"),
+    ("#CC79A7", "X"),
+    ("#56B4E9", "P"),
+    ("#7F7F7F", "*"),
+]
 
 
 def draw_few_labels(results, path):

@@ -1,7 +1,6 @@
 """What is learnt from features: logistic regression, and nearest neighbours."""
 
 import warnings
-from collections import defaultdict
 
 import numpy as np
 from quality_data import folds_of
@@ -9,12 +8,13 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 
 # Of features of variance 1, of TF-IDF rows of norm 1, and of both together.
-DENSE_CS = (1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0)
+DENSE_CS = (1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0, 100.0, 1000.0)
 SPARSE_CS = (0.1, 1.0, 10.0, 100.0, 1000.0)
 UNION_CS = (1.0, 10.0, 100.0, 1000.0)
 WEIGHTS = (0.1, 0.3, 1.0)  # norm of a dense row beside a TF-IDF row of norm 1
 INNER_FOLDS = 3
-GRIDS = (DENSE_CS, SPARSE_CS, UNION_CS, WEIGHTS, INNER_FOLDS)
+PATIENCE = 2  # values of C in a row that are worse than the best: larger ones are too
+GRIDS = (DENSE_CS, SPARSE_CS, UNION_CS, WEIGHTS, INNER_FOLDS, PATIENCE)
 
 
 def classifier(C=1.0, tol=1e-5):
@@ -24,6 +24,8 @@ def classifier(C=1.0, tol=1e-5):
 
 def choose(candidates, y, n_folds=INNER_FOLDS):
     """Return the best of several matrices, and its C, by cross-validation.
+
+    The values of C are tried upwards until accuracy falls.
 
     Parameters
     ----------
@@ -39,13 +41,22 @@ def choose(candidates, y, n_folds=INNER_FOLDS):
     C : float
         Of equally good ones the least.
     """
-    right = defaultdict(int)
+    folds = list(folds_of(y, n_folds))
+    right = {}
     for number, (X, Cs) in enumerate(candidates):
-        for inside, outside in folds_of(y, n_folds):
-            model = classifier()
-            for C in Cs:
-                model.set_params(C=C).fit(X[inside], y[inside])
-                right[number, C] += np.sum(model.predict(X[outside]) == y[outside])
+        parts = [(X[inside], y[inside], X[outside]) for inside, outside in folds]
+        models = [classifier() for _ in folds]
+        best, n_worse = 0, 0
+        for C in Cs:
+            hits = 0
+            for model, part, (_, outside) in zip(models, parts, folds, strict=True):
+                model.set_params(C=C).fit(*part[:2])
+                hits += np.sum(model.predict(part[2]) == y[outside])
+            right[number, C] = hits
+            n_worse = n_worse + 1 if hits < best else 0
+            best = max(best, hits)
+            if n_worse == PATIENCE:
+                break
     return max(right, key=right.get)
 
 

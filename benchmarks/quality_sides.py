@@ -18,6 +18,7 @@ from sklearn.preprocessing import StandardScaler
 from skelmo import ElmoVectorizer
 from skelmo.baselines import Word2VecVectorizer
 from skelmo.resolving import fingerprint_of
+from skelmo.text.spelling import NearestWords
 
 
 def take(rows, columns):
@@ -64,7 +65,15 @@ class Elmo(_Dense):
         self.settings = settings
         own = ElmoVectorizer(**settings)
         self.layers, self.pooling = own.layers, own.pooling
+        self.unknown_words = own.unknown_words
         self.name = "ELMo"
+
+    def by_characters(self):
+        """Return the same, but for words out of the vocabulary by characters alone."""
+        settings = {**self.settings, "unknown_words": "characters"}
+        other = Elmo(*self.common.values(), **settings)
+        other.name = f"{self.name}, unknown words by characters"
+        return other
 
     def variant(self, layers, pooling):
         """Return the same language model with other settings."""
@@ -89,7 +98,8 @@ class Elmo(_Dense):
     def key(self):
         """Return the hash of the weights, and the settings."""
         tokenizer = getattr(self.common["tokenizer"], "__qualname__", None)
-        fingerprint = fingerprint_of(self.model).hex()[:12]
+        rest = {"unknown_words": self.unknown_words}
+        fingerprint = fingerprint_of(self.model, **rest).hex()[:12]
         return ["elmo", fingerprint, tokenizer, self.layers, self.pooling]
 
     def tokenize(self, texts):
@@ -118,16 +128,26 @@ class Elmo(_Dense):
 
 
 class Static(_Dense):
-    """The mean of the vectors of lower-cased tokens; words without one are left out."""
+    """The mean of the vectors of lower-cased tokens; words without one are left out.
 
-    def __init__(self, path, tokenize, directory):
+    With `nearest`, they are read as words one edit away, as ElmoVectorizer reads them.
+    """
+
+    def __init__(self, path, tokenize, directory, nearest=False):
         self.path, self.tokenize, self.directory = path, tokenize, directory
         self.name, self.kind = path.stem, path.stem.split("-")[0]
+        self.nearest = nearest
+        if nearest:
+            self.name += ", unknown words as the nearest"
+
+    def by_nearest(self):
+        """Return the same vectors, with which unknown words get that of a near one."""
+        return Static(self.path, self.tokenize, self.directory, nearest=True)
 
     @cached_property
     def key(self):
         """Return the file's hash."""
-        return ["static", file_digest(self.path)]
+        return ["static", file_digest(self.path)] + ["nearest"] * self.nearest
 
     @cached_property
     def _vectorizer(self):
@@ -152,7 +172,23 @@ class Static(_Dense):
 
     def mean(self, documents):
         """Return the mean vectors of lists of tokens; zeros where none is known."""
+        if self.nearest:
+            documents = [
+                [self._near(token) for token in tokens] for tokens in documents
+            ]
         return self._vectorizer.transform(documents)
+
+    @cached_property
+    def _known(self):
+        return set(self._vectorizer.vocabulary_)
+
+    @cached_property
+    def _spelling(self):
+        return NearestWords(self._vectorizer.vocabulary_, lowercase=True)
+
+    def _near(self, token):
+        known = token in self._known or token.lower() in self._known
+        return token if known else self._spelling.find(token) or token
 
     def token_vectors(self, sentences):
         """Return the vectors of all tokens in a row; zeros of those without one."""

@@ -104,6 +104,10 @@ def test_static_vectors_of_a_text_are_the_mean_of_known_words(tmp_path):
     for _ in range(2):  # computed, then read
         found = side.features(["Good zzz film", "BAD", "zzz"])
         np.testing.assert_array_equal(found, expected)
+    near = side.by_nearest()
+    assert near.key != side.key
+    found = near.features(["gooD zzz fulm", "ba"])
+    np.testing.assert_array_equal(found, [[0.5, 1.5], [0, 0]])  # "ba" is too short
 
 
 def test_nearest_takes_the_commonest_of_equally_near():
@@ -127,6 +131,33 @@ def test_learn_refits_the_best_block():
     assert chosen["block"] == 1
     expected = LogisticRegression(C=chosen["C"], tol=1e-5).fit(signal[:90], y[:90])
     assert predicted.tolist() == expected.predict(signal[90:]).tolist()
+
+
+def test_larger_values_are_tried_until_two_in_a_row_are_worse(monkeypatch):
+    import quality_learn
+
+    right = {1: 5, 2: 7, 3: 6, 4: 7, 5: 6, 6: 5, 7: 9}
+    tried = []
+
+    class Classifier:
+        def set_params(self, C):
+            self.C = C
+            tried.append(C)
+            return self
+
+        def fit(self, X, y):
+            return self
+
+        def predict(self, X):
+            return np.arange(len(X)) >= right[self.C]  # so many are False
+
+    monkeypatch.setattr(quality_learn, "classifier", Classifier)
+    monkeypatch.setattr(
+        quality_learn, "folds_of", lambda y, n: [(slice(0), slice(None))]
+    )
+    X, y = np.zeros((10, 1)), np.zeros(10, dtype=bool)
+    assert quality_learn.choose([(X, sorted(right))], y) == (0, 2)
+    assert tried == [1, 2, 3, 4, 5, 6]
 
 
 def test_differences_are_of_the_same_texts():
