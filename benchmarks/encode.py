@@ -418,7 +418,7 @@ def load(options):
     return ElmoVectorizer(
         language_model=model_directory(options), input="tokens",
         precision=options.precision, max_batch_tokens=options.max_batch_tokens,
-        cache=None,
+        pooling="mean", cache=None,
     )  # fmt: skip
 
 

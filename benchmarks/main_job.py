@@ -55,12 +55,13 @@ def report(name, frame, column, n_train, parameters):
         print(*rows[-1], flush=True)
 
     elmo = ElmoVectorizer(
-        language_model=ElmoLanguageModel(random_state=0, **parameters), missing="empty"
-    )
+        language_model=ElmoLanguageModel(random_state=0, **parameters), missing="empty",
+        layers="mean", pooling="mean",
+    )  # fmt: skip
     whole = make_pipeline(elmo, StandardScaler(), LogisticRegression(max_iter=1000))
-    measure("ELMo, default settings, LogisticRegression, with pre-training", whole)
+    measure("ELMo mean, LogisticRegression, with pre-training", whole)
     lm = FrozenEstimator(whole[0].language_model_)
-    elmo = ElmoVectorizer(language_model=lm, missing="empty")
+    elmo = ElmoVectorizer(language_model=lm, pooling="mean", missing="empty")
     for layers in ("mean", "concat"):
         for head, classifier in HEADS.items():
             vectorizer = clone(elmo).set_params(layers=layers)

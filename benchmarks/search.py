@@ -53,7 +53,8 @@ def reviews():
 
 def vectorizer_of(model, **settings):
     """Return a vectorizer that cuts at spaces, as MR is written."""
-    return ElmoVectorizer(language_model=model, tokenizer=str.split, **settings)
+    settings = {"tokenizer": str.split, "pooling": "mean", **settings}
+    return ElmoVectorizer(language_model=model, **settings)
 
 
 class Watch:
