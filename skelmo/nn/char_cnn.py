@@ -66,7 +66,7 @@ class CharacterCNN(nn.Module):
     projection : bool, default=True
         False leaves the projection out; F + W must then equal P.
     n_words : int, default=0
-        Rows of the word-level embedding; row 0 is the unknown word.
+        Rows of the word-level embedding; row 2 is that of unknown words.
     word_embedding_dim : int, default=0
         Size W of the word-level embedding; 0 means characters only.
 
