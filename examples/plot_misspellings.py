@@ -4,10 +4,10 @@ What do misspelt words cost?
 
 A classifier learns from clean texts and then meets misspelt ones. Which features keep
 their accuracy? A bag of words drops a word that it has never seen. The bundled English
-model reads words as characters, so that any of them has a vector, though not the vector
-of the word that was meant. TF-IDF of character n-grams keeps all pieces of a word
-without the error. The texts are docstrings, the label is the library that each
-documents.
+model reads words as characters, so that any of them has a vector, though not that of
+the word that was meant; by default it also takes the word vector of the nearest word in
+spelling. TF-IDF of character n-grams keeps all pieces of a word without the error. The
+texts are docstrings, the label is the library that each documents.
 """
 
 import matplotlib.pyplot as plt
@@ -71,11 +71,16 @@ print(misspell_texts(test_X[:1], 0, 0), misspell_texts(test_X[:1], 0.4, 0), sep=
 # All models learn from the clean texts only.
 
 MODELS = {
-    "ELMo": make_pipeline(
-        ElmoVectorizer(pooling=["mean", "max"]),
+    name: make_pipeline(
+        ElmoVectorizer(unknown_words=unknown_words),
         StandardScaler(),
         LogisticRegression(C=0.003, max_iter=1000),
-    ),
+    )
+    for name, unknown_words in [
+        ("ELMo", "nearest"),
+        ("ELMo, characters alone", "characters"),
+    ]
+} | {
     "TF-IDF of words": make_pipeline(
         TfidfVectorizer(sublinear_tf=True), LogisticRegression(C=30, max_iter=1000)
     ),
@@ -110,15 +115,13 @@ fig, ax = plt.subplots(figsize=(8, 4.5), layout="constrained")
 for k, name in enumerate(MODELS):
     color, marker = look_of(k)
     kept = 100 * table["kept", name]
-    ax.plot(100 * kept.index, kept, color=color, marker=marker)
+    label = f"{name} (clean: {clean[name]:.2f})"
+    ax.plot(100 * kept.index, kept, color=color, marker=marker, label=label)
     draws = scores[(scores["features"] == name) & (scores["share"] > 0)]
     ax.plot(
         100 * draws["share"], 100 * draws["kept"], marker, color=color, ms=3, alpha=0.5
     )
-    ax.annotate(
-        f"{name}\n(clean: {clean[name]:.2f})", (20, kept.iloc[-1]), (10, 0),
-        textcoords="offset points", va="center", color=color,
-    )  # fmt: skip
+ax.legend(loc="lower left", frameon=False)
 ax.set_xticks([100 * share for share in SHARES])
 ax.set(
     xlabel="words of 3 letters or more with an error, in the test texts (%)",
@@ -133,8 +136,8 @@ plt.show()
 # %%
 # Small points are the draws of errors, lines their means; "clean" is the accuracy on
 # texts without errors. That each word has a vector does not make ELMo safe from errors:
-# the bundled model has read edited text, and an error moves the vector of its word and,
-# through the context, those of its neighbours. Character n-grams lose least, and are
-# the choice where misspelt words are what matters.
+# by its characters alone, an error moves the vector of its word and, through the
+# context, those of its neighbours, and costs about what it costs a bag of words. With
+# the vector of the nearest word it costs about what it costs character n-grams.
 #
 # To try next: add misspelt copies of the training texts, with their labels.
