@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import cached_property
 from os.path import commonprefix
 
 import numpy as np
+from numpy.typing import NDArray
 
 SHORTEST = 4  # letters of a token: a shorter one is near to too many words
 
@@ -15,7 +17,8 @@ class NearestWords:
 
     Two spellings that are one edit apart are alike after a letter is left out of one
     or of both, so only such keys are looked up, whatever the alphabet [1]_. They are
-    kept as hashes, which take a tenth of the strings; what is found is compared.
+    kept as hashes, which take a tenth of the strings, from the first search on; what is
+    found is compared.
 
     Parameters
     ----------
@@ -35,12 +38,16 @@ class NearestWords:
         self.words = [
             word for word in words if len(word) >= SHORTEST - 1 and word.isalpha()
         ]
+
+    @cached_property
+    def _index(self) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
+        """Sorted hashes of the keys, and the words that they belong to."""
         sizes = [len(word) + 1 for word in self.words]
         keys = (hash(key) for word in self.words for key in _keys(word))
         hashes = np.fromiter(keys, dtype=np.int64, count=sum(sizes))
-        order = np.argsort(hashes, kind="stable")  # then frequent words come first
-        self.hashes = hashes[order]
-        self.places = np.repeat(np.arange(len(sizes), dtype=np.int32), sizes)[order]
+        order = np.argsort(hashes)
+        places = np.repeat(np.arange(len(sizes), dtype=np.int32), sizes)
+        return hashes[order], places[order]
 
     def find(self, token: str) -> str | None:
         """Return the most frequent word one edit away.
@@ -61,14 +68,14 @@ class NearestWords:
         spelling = token.lower() if self.lowercase else token
         if len(spelling) < SHORTEST or not spelling.isalpha():
             return None
+        hashes, places = self._index
         keys = np.fromiter(map(hash, _keys(spelling)), dtype=np.int64)
-        starts, stops = (
-            np.searchsorted(self.hashes, keys, side) for side in ("left", "right")
-        )
+        starts = np.searchsorted(hashes, keys, "left")
+        stops = np.searchsorted(hashes, keys, "right")
         near = {
             int(place)
             for start, stop in zip(starts, stops, strict=True)
-            for place in self.places[start:stop]
+            for place in places[start:stop]
         }
         found = (self.words[place] for place in sorted(near))
         return next((word for word in found if is_one_edit(word, spelling)), None)
