@@ -151,11 +151,11 @@ class Evaluation:
         """Return hits of choices of layers and pooling."""
         n_layers = self.elmo.model.config_.n_layers
         tried = [
-            (layers, pooling)
-            for layers in (*range(n_layers), "mean", "concat", "learned")
-            for pooling in ("mean", ("mean", "std"))
+            (layers, ("mean", "std"))
+            for layers in (*range(n_layers), "mean", "learned", "concat")
         ]
-        tried += [("concat", ("mean", "max")), ("concat", ("mean", "std", "max"))]
+        others = ("mean", ("mean", "max"), ("mean", "std", "max"))
+        tried += [("concat", pooling) for pooling in others]
         sides = [self.elmo.variant(*settings) for settings in tried]
         return self.of(variant, "variants", task, sides)
 

@@ -10,7 +10,7 @@ from quality_store import digest
 FEW = (50, 100, 300, 1000)
 N_DRAWS = 10
 RATES = (0.05, 0.1, 0.2)
-N_MISSPELT = 3
+N_MISSPELT = 10
 VARIANT_FOLDS = 3
 
 
