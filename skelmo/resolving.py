@@ -116,12 +116,14 @@ def encoder_of(
         kept = _kept_of(estimator)
         if dtype not in kept.prepared:
             kept.prepared[dtype] = network.bilm.prepare(dtype, share=True)
-        cache = kept.token_caches.setdefault((dtype, by_spelling), TokenCache())
+        settings = dtype, by_spelling
+        if settings not in kept.token_caches:
+            kept.token_caches[settings] = TokenCache()
         if by_spelling and kept.nearest is None and kept.word_ids is not None:
             kept.nearest = NearestWords(kept.word_ids, estimator.config_.lowercase)
     return Encoder(
         network.bilm, kept.word_ids, max_batch_tokens, dtype, kept.prepared[dtype],
-        cache, kept.nearest if by_spelling else None,
+        kept.token_caches[settings], kept.nearest if by_spelling else None,
     )  # fmt: skip
 
 
