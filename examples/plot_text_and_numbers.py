@@ -29,7 +29,7 @@ print(frame[["text", "price", "stars", "category"]].head(3))
 #
 # ``"text"`` without brackets hands the vectorizer a column, ``["price"]`` hands the
 # next one a table. Prices are cut into ranges, as a linear model could not tell a kind
-# of goods in the middle from those on either side. The text has 1,536 features and a
+# of goods in the middle from those on either side. The text has 3,072 features and a
 # price 12: what the scaler makes of the text is weighted down to the size of the rest.
 
 TRANSFORMERS = {
