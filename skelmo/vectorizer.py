@@ -78,11 +78,8 @@ default=("mean", "std")
     sentence_splitter : callable or "lines", default=None
         From a document (str) to a list of str; None takes the language model's.
     unknown_words : {"nearest", "characters"}, default="nearest"
-        How a language model with a word-level embedding reads a token that is not in
-        its vocabulary: "nearest" gives a token of 4 letters or more the vector of the
-        most frequent word one edit away, so that misspellings cost less; "characters"
-        leaves it to its characters alone. A model without such an embedding always
-        reads characters.
+        What a token of 4 letters or more that a word-level embedding lacks gets there:
+        the vector of the most frequent word one edit away, or that of unknown words.
     input : {"text", "tokens"}, default="text"
         Whether a document is a str, or a list of tokens or of lists of tokens.
     missing : {"error", "empty", "nan"}, default="error"
@@ -157,7 +154,7 @@ default=("mean", "std")
             Integral,
             list,
             tuple,
-        ],  # fmt: skip
+        ],
         "pooling": [StrOptions(set(POOLINGS)), list, tuple],
         "tokenizer": [callable, None],
         "sentence_splitter": [callable, StrOptions({"lines"}), None],
@@ -240,11 +237,8 @@ default=("mean", "std")
 
         Parameters
         ----------
-        X : iterable of str
-        y : array-like, default=None
-            As for `fit`.
-        sample_weight : array-like of shape (n_documents,), default=None
-            As for `fit`.
+        X, y, sample_weight : as `fit` takes them
+            Documents, and what a mix of layers is learned from.
 
         Returns
         -------
@@ -319,9 +313,8 @@ default=("mean", "std")
         check_is_fitted(self, "language_model_")
         _check_feature_names_in(self, input_features, generate_names=False)
         proj_size = self.language_model_.config_.proj_size
-        layers = (
-            ["mix"] if self._layers is None else [f"layer{k}" for k in self._layers]
-        )
+        chosen = self._layers
+        layers = ["mix"] if chosen is None else [f"layer{k}" for k in chosen]
         return np.array(
             [
                 f"elmo_{pooling}_{layer}_{direction}_{k}"
