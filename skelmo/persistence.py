@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from safetensors.numpy import load as load_arrays
 from safetensors.numpy import save as save_arrays
+from torch.overrides import TorchFunctionMode
 
 from skelmo.nn.bilm import BiLM, BiLMConfig
 from skelmo.nn.softmax import SoftmaxLoss
@@ -62,7 +63,7 @@ def build_network(
     }
     arrays = empty | arrays
     # Weights that are about to be replaced need neither memory nor random numbers.
-    with torch.device("meta"):
+    with torch.device("meta"), _Uninitialised():
         softmax = SoftmaxLoss(len(arrays["softmax.bias"]), config.proj_size)
         network = LanguageModel(BiLM(config), softmax)
     state = {
@@ -75,6 +76,22 @@ def build_network(
         # Counted and moved once.
         network.softmax.weight = cast(torch.nn.Parameter, embedding.weight)
     return network.to(device).eval()
+
+
+class _Uninitialised(TorchFunctionMode):
+    """Have the functions of torch.nn.init leave tensors as they are.
+
+    On the device "meta" some of them import torch's compiler, which takes as long as
+    torch itself.
+    """
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:
+        given = kwargs or {}
+        if getattr(func, "__module__", None) == torch.nn.init.__name__:
+            return given["tensor"] if "tensor" in given else args[0]
+        return func(*args, **given)
 
 
 def _own(array: np.ndarray) -> torch.Tensor:

@@ -122,7 +122,7 @@ class CharacterCNN(nn.Module):
             width = self.word_embedding.embedding_dim
             if self.projection is not None and self.projection.out_features == width:
                 # A word's own vector goes through: characters begin by adding to it.
-                nn.init.eye_(self.projection.weight[:, -width:])
+                self.projection.weight[:, -width:].zero_().fill_diagonal_(1.0)
 
     def forward(self, char_ids: Tensor, word_ids: Tensor | None = None) -> Tensor:
         """Encode unique tokens.

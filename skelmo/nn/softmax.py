@@ -47,7 +47,8 @@ class SoftmaxLoss(nn.Module):
 
     def __init__(self, n_words: int, proj_size: int) -> None:
         super().__init__()
-        self.weight = nn.Parameter(torch.randn(n_words, proj_size) * proj_size**-0.5)
+        self.weight = nn.Parameter(torch.empty(n_words, proj_size))
+        nn.init.normal_(self.weight, std=proj_size**-0.5)
         self.bias = nn.Parameter(torch.zeros(n_words))
 
     def forward(
