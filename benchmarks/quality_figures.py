@@ -79,7 +79,8 @@ def _panels(n, x_label, y_label):
 
 def _save(figure, axes, path):
     lines, names = axes[0].get_legend_handles_labels()
-    figure.legend(lines, names, loc="outside lower center", ncols=3, frameon=False)
+    ncols = 3 if max(map(len, names)) < 20 else 2
+    figure.legend(lines, names, loc="outside lower center", ncols=ncols, frameon=False)
     content = BytesIO()
     figure.savefig(content, format="png", dpi=110)
     write_atomically(path, content.getvalue())
