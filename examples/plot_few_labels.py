@@ -95,7 +95,6 @@ plt.show()
 # %%
 # The bands are the spread over draws of the labelled texts. On these texts single words
 # give the library away, and TF-IDF needs fewer labels than ELMo for the same accuracy.
-# The two together are close to TF-IDF; if ELMo adds anything, it is where labels are
-# fewest, and within the spread.
+# The two together are close to TF-IDF: what ELMo adds lies within the spread.
 #
 # To try next: texts and labels of your own, or more labels, up to all of `pool_X`.

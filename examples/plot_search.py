@@ -99,9 +99,10 @@ plt.show()
 
 # %%
 # The best cells are all layers side by side, of the longer training. That training pays
-# in most cells, and choosing `C` matters less than the layers. No candidate but the
-# first of each language model and fold had to train or to encode. The folds are small:
-# neighbours that differ by a hundredth or two do not differ.
+# there and for layer 0, and not for an LSTM layer alone; `C` matters less than the
+# layers. No candidate but the first of each language model and fold had to train or to
+# encode. The folds are small: neighbours that differ by a hundredth or two do not
+# differ.
 #
 # To try next: other parameters of the language model, such as `hidden_size`; or a
 # directory as `cache`, for a search with `n_jobs` or one that goes on tomorrow.

@@ -94,13 +94,14 @@ right.plot(after, rows, "D", color=COLORS[1], label="text + price")
 right.set_yticks(rows, [kinds[k] for k in order])
 right.set(title="By kind of goods", xlabel="recall: share of the kind found")
 right.grid(axis="x", color=PALE)
-right.legend(frameon=False, loc="center right")
+figure.legend(frameon=False, loc="outside lower right", ncols=2)
 for axes in (left, right):
     axes.spines[["top", "right"]].set_visible(False)
 plt.show()
 
 # %%
-# The text says most. The price helps it where goods of a kind cost about the same, and
-# the stars tell nothing of what was bought: a column that is no use does little harm.
+# The text and the price say about as much each, and together more: the price helps
+# where goods of a kind cost about the same. The stars tell nothing of what was bought,
+# and a column that is no use costs a little.
 #
 # To try next: another weight of the text in ``transformer_weights``, by a grid search.
