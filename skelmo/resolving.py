@@ -76,7 +76,7 @@ class _Kept:
     word_ids: dict[str, int] | None
     prepared: dict[torch.dtype | None, list[Prepared]]
     token_caches: dict[tuple[torch.dtype | None, bool], TokenCache]
-    nearest: NearestWords | None = None  # until an encoder reads unknown words by it
+    nearest: NearestWords | None
     weights_hash: bytes | None = None  # until it is asked for
 
 
@@ -119,8 +119,6 @@ def encoder_of(
         settings = dtype, by_spelling
         if settings not in kept.token_caches:
             kept.token_caches[settings] = TokenCache()
-        if by_spelling and kept.nearest is None and kept.word_ids is not None:
-            kept.nearest = NearestWords(kept.word_ids, estimator.config_.lowercase)
     return Encoder(
         network.bilm, kept.word_ids, max_batch_tokens, dtype, kept.prepared[dtype],
         kept.token_caches[settings], kept.nearest if by_spelling else None,
@@ -169,10 +167,11 @@ def _kept_of(estimator: ElmoLanguageModel) -> _Kept:
     network, vocabulary = estimator.network_, estimator.vocabulary_
     kept = _kept.get(network)
     if kept is None or kept.vocabulary is not vocabulary:
-        word_ids = None
+        word_ids = nearest = None
         if estimator.config_.word_embedding_dim:
             word_ids = {word: row for row, word in enumerate(vocabulary or [])}
-        kept = _kept[network] = _Kept(vocabulary, word_ids, {}, {})
+            nearest = NearestWords(word_ids, estimator.config_.lowercase)
+        kept = _kept[network] = _Kept(vocabulary, word_ids, {}, {}, nearest)
     return kept
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterator
 from functools import cached_property
 from os.path import commonprefix
 
@@ -22,7 +22,7 @@ class NearestWords:
 
     Parameters
     ----------
-    words : iterable of str
+    words : collection of str
         A vocabulary, the most frequent first.
     lowercase : bool
         Whether tokens are compared in lower case.
@@ -33,21 +33,19 @@ class NearestWords:
        spelling errors, Communications of the ACM 25(12).
     """
 
-    def __init__(self, words: Iterable[str], lowercase: bool) -> None:
-        self.lowercase = lowercase
-        self.words = [
-            word for word in words if len(word) >= SHORTEST - 1 and word.isalpha()
-        ]
+    def __init__(self, words: Collection[str], lowercase: bool) -> None:
+        self.words, self.lowercase = words, lowercase
 
     @cached_property
-    def _index(self) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
-        """Sorted hashes of the keys, and the words that they belong to."""
-        sizes = [len(word) + 1 for word in self.words]
-        keys = (hash(key) for word in self.words for key in _keys(word))
+    def _index(self) -> tuple[list[str], NDArray[np.int64], NDArray[np.int32]]:
+        """Words of letters, sorted hashes of their keys, and the word of each hash."""
+        words = [w for w in self.words if len(w) >= SHORTEST - 1 and w.isalpha()]
+        sizes = [len(word) + 1 for word in words]
+        keys = (hash(key) for word in words for key in _keys(word))
         hashes = np.fromiter(keys, dtype=np.int64, count=sum(sizes))
         order = np.argsort(hashes)
         places = np.repeat(np.arange(len(sizes), dtype=np.int32), sizes)
-        return hashes[order], places[order]
+        return words, hashes[order], places[order]
 
     def find(self, token: str) -> str | None:
         """Return the most frequent word one edit away.
@@ -68,7 +66,7 @@ class NearestWords:
         spelling = token.lower() if self.lowercase else token
         if len(spelling) < SHORTEST or not spelling.isalpha():
             return None
-        hashes, places = self._index
+        words, hashes, places = self._index
         keys = np.fromiter(map(hash, _keys(spelling)), dtype=np.int64)
         starts = np.searchsorted(hashes, keys, "left")
         stops = np.searchsorted(hashes, keys, "right")
@@ -77,7 +75,7 @@ class NearestWords:
             for start, stop in zip(starts, stops, strict=True)
             for place in places[start:stop]
         }
-        found = (self.words[place] for place in sorted(near))
+        found = (words[place] for place in sorted(near))
         return next((word for word in found if is_one_edit(word, spelling)), None)
 
 
