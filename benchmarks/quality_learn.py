@@ -41,7 +41,7 @@ def choose(candidates, y, n_folds=INNER_FOLDS):
     C : float
         Of equally good ones the least.
     """
-    folds = list(folds_of(y, n_folds))
+    folds = folds_of(y, n_folds)
     right = {}
     for number, (X, Cs) in enumerate(candidates):
         parts = [(X[inside], y[inside], X[outside]) for inside, outside in folds]

@@ -70,20 +70,21 @@ class Elmo(_Dense):
 
     def by_characters(self):
         """Return the same, but for words out of the vocabulary by characters alone."""
-        settings = {**self.settings, "unknown_words": "characters"}
+        name = f"{self.name}, unknown words by characters"
+        return self._other(name, **self.settings, unknown_words="characters")
+
+    def _other(self, name, **settings):
         other = Elmo(*self.common.values(), **settings)
-        other.name = f"{self.name}, unknown words by characters"
+        other.name = name
         return other
 
     def variant(self, layers, pooling):
         """Return the same language model with other settings."""
-        source, *rest = self.common.values()
-        other = Elmo(source, *rest, layers=layers, pooling=pooling)
         poolings = [pooling] if isinstance(pooling, str) else pooling
         shown = f"layer {layers}" if isinstance(layers, int) else layers
         is_default = (layers, pooling) == (self.layers, self.pooling)
-        other.name = f"{shown}, {' and '.join(poolings)}{is_default * ' (default)'}"
-        return other
+        name = f"{shown}, {' and '.join(poolings)}{is_default * ' (default)'}"
+        return self._other(name, layers=layers, pooling=pooling)
 
     def fitted(self, texts=("a",), labels=None):
         """Return the vectorizer; only "learned" layers depend on what is given."""
@@ -98,9 +99,9 @@ class Elmo(_Dense):
     def key(self):
         """Return the hash of the weights, and the settings."""
         tokenizer = getattr(self.common["tokenizer"], "__qualname__", None)
-        rest = {"unknown_words": self.unknown_words}
-        fingerprint = fingerprint_of(self.model, **rest).hex()[:12]
-        return ["elmo", fingerprint, tokenizer, self.layers, self.pooling]
+        fingerprint = fingerprint_of(self.model, unknown_words=self.unknown_words)
+        found = fingerprint.hex()[:12]
+        return ["elmo", found, tokenizer, self.layers, self.pooling]
 
     def tokenize(self, texts):
         """Return the tokens that the language model reads."""

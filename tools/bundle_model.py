@@ -70,7 +70,7 @@ def draw(curves, runs, path):
 
     figure, axes = plt.subplots(figsize=(8, 4.5), layout="constrained")
     begin = 0.0
-    for number, (curve, run) in enumerate(zip(curves, runs, strict=True)):
+    for curve, run in zip(curves, runs, strict=True):
         # A run that was killed and went on wrote steps after its checkpoint twice.
         lines = list(dict.fromkeys(curve.read_text().split()))
         rows = np.array([[float(value) for value in line.split(",")] for line in lines])
@@ -78,15 +78,10 @@ def draw(curves, runs, path):
         smooth = np.convolve(loss, np.full(SMOOTHED, 1 / SMOOTHED), mode="valid")
         middle = tokens[SMOOTHED // 2 : -(SMOOTHED // 2)]
         begin, held_out = tokens[-1], run["perplexity"][2]
-        first = number == 0  # labels stand in the legend once
-        axes.plot(
-            middle, np.exp(smooth), color=COLORS[0],
-            label="text being read" if first else None,
-        )  # fmt: skip
-        axes.plot(
-            begin, held_out, "o", color=COLORS[1],
-            label="held-out text" if first else None,
-        )  # fmt: skip
+        shown = [
+            *axes.plot(middle, np.exp(smooth), color=COLORS[0]),
+            *axes.plot(begin, held_out, "o", color=COLORS[1]),
+        ]
         axes.annotate(
             f"{held_out:.1f}", (begin, held_out), (0, -16),
             textcoords="offset points", ha="center",
@@ -97,7 +92,7 @@ def draw(curves, runs, path):
     axes.set_yticks(ticks, [f"{tick:,}" for tick in ticks])
     axes.minorticks_off()
     axes.grid(alpha=0.3)
-    axes.legend(frameon=False)
+    axes.legend(shown, ["text being read", "held-out text"], frameon=False)
     figure.savefig(path, dpi=100)
 
 
