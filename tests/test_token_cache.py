@@ -109,6 +109,7 @@ def test_an_encoder_computes_a_token_once_until_the_cache_is_cleared(
     assert sorted(asked[1:]) == sorted(second.tokens)
 
 
+@pytest.mark.filterwarnings("ignore:.*computes in bfloat16:UserWarning")
 def test_precisions_do_not_share_vectors(language_model):
     caches = [
         encoder_of(language_model, precision=precision).cache
