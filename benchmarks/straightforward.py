@@ -14,12 +14,12 @@ from torch import nn
 from torch.nn.functional import cross_entropy
 from torch.nn.utils.rnn import pad_sequence
 
-from skelmo.batching import cut_by_budget
 from skelmo.nn.char_cnn import N_CHARACTERS
+from skelmo.nn.packing import cut_by_budget
 from skelmo.text.characters import encode_tokens
 from skelmo.text.sequences import index_documents
 from skelmo.text.vocabulary import UNKNOWN
-from skelmo.training.trainer import cut_windows
+from skelmo.training.loop import cut_windows
 
 IGNORED = -100  # the target of a padded position
 

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any
 from skelmo.version import __version__
 
 if TYPE_CHECKING:
-    from skelmo.caches import cache_info, clear_cache
     from skelmo.comparison import Comparison, compare
+    from skelmo.encoding.caches import cache_info, clear_cache
+    from skelmo.estimators.language_model import ElmoLanguageModel
+    from skelmo.estimators.vectorizer import ElmoVectorizer
     from skelmo.inspection import TextReport, inspect_text
-    from skelmo.language_model import ElmoLanguageModel
     from skelmo.text.tokenization import split_sentences, tokenize
-    from skelmo.vectorizer import ElmoVectorizer
 
 __all__ = [
     "Comparison",
@@ -29,11 +29,11 @@ __all__ = [
 
 _MODULE_OF = {
     "Comparison": "comparison",
-    "ElmoLanguageModel": "language_model",
-    "ElmoVectorizer": "vectorizer",
+    "ElmoLanguageModel": "estimators.language_model",
+    "ElmoVectorizer": "estimators.vectorizer",
     "TextReport": "inspection",
-    "cache_info": "caches",
-    "clear_cache": "caches",
+    "cache_info": "encoding.caches",
+    "clear_cache": "encoding.caches",
     "compare": "comparison",
     "inspect_text": "inspection",
     "split_sentences": "text.tokenization",

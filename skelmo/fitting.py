@@ -16,16 +16,16 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from skelmo.callbacks import FitTasks
-from skelmo.nn.bilm import BiLMConfig
-from skelmo.parameters import check_filters, check_word_embedding
-from skelmo.persistence import torch_device, working_precision
+from skelmo.estimators.callbacks import FitTasks
+from skelmo.estimators.parameters import check_filters, check_word_embedding
+from skelmo.nn.bilm import BiLMConfig, LanguageModel
+from skelmo.nn.device import torch_device, working_precision
+from skelmo.scoring.corpus import Corpus, make_corpus
+from skelmo.scoring.likelihood import negative_log_likelihood
 from skelmo.text.analysis import Analyzer
 from skelmo.text.documents import stream_documents
 from skelmo.text.sequences import Sequences, index_documents
 from skelmo.text.truncation import Truncation, count_truncation
-from skelmo.training.corpus import Corpus, make_corpus
-from skelmo.training.evaluation import LanguageModel, negative_log_likelihood
 from skelmo.training.pretraining import Plan, Pretrained, Start, pretrain
 from skelmo.training.progress import ProgressBar
 from skelmo.training.state import (
@@ -37,7 +37,7 @@ from skelmo.training.state import (
 from skelmo.validation import check_corpus_size, check_not_empty, stack_level
 
 if TYPE_CHECKING:
-    from skelmo.language_model import ElmoLanguageModel
+    from skelmo.estimators.language_model import ElmoLanguageModel
 
 
 _OPTIONS = {field.name for field in fields(TrainingOptions)} - {"seed", "precision"}

@@ -4,30 +4,28 @@ from __future__ import annotations
 
 import math
 import os
-import platform
 import warnings
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from safetensors.numpy import load as load_arrays
 from safetensors.numpy import save as save_arrays
-from torch.overrides import TorchFunctionMode
 
-from skelmo.nn.bilm import BiLM, BiLMConfig
-from skelmo.nn.softmax import SoftmaxLoss
+from skelmo.models.weights import build_network, network_arrays
+from skelmo.nn.bilm import BiLMConfig, LanguageModel
+from skelmo.nn.device import here, torch_device
 from skelmo.pretrained import registry
 from skelmo.pretrained.safetensors_format import write_model
-from skelmo.pretrained.saved_model import SavedModel, add_tied, drop_tied, is_tied
+from skelmo.pretrained.saved_model import SavedModel, add_tied, drop_tied
 from skelmo.text.truncation import Truncation
-from skelmo.training.evaluation import LanguageModel
 from skelmo.training.state import EpochRecord
 from skelmo.validation import stack_level
 from skelmo.version import __version__
 
 if TYPE_CHECKING:
-    from skelmo.language_model import ElmoLanguageModel
+    from skelmo.estimators.language_model import ElmoLanguageModel
 
 _CODE = ("tokenizer", "sentence_splitter")
 _ARCHITECTURE = (
@@ -35,69 +33,6 @@ _ARCHITECTURE = (
     "word_embedding_dim", "lowercase", "hidden_size", "proj_size", "num_layers",
     "cell_clip", "proj_clip", "skip_connections",
 )  # fmt: skip
-
-
-def network_arrays(network: LanguageModel) -> dict[str, np.ndarray]:
-    """Return the weights as float32 arrays, by the names of a `SavedModel`."""
-    arrays = {
-        name.removeprefix("bilm."): tensor.detach().float().cpu().numpy()
-        for name, tensor in network.state_dict().items()
-    }
-    return {
-        name: np.ascontiguousarray(array)
-        for name, array in arrays.items()
-        if array.size or not name.startswith("softmax.")
-    }
-
-
-def build_network(
-    config: BiLMConfig, arrays: dict[str, np.ndarray], device: torch.device
-) -> LanguageModel:
-    """Build a network around given weights, in evaluation mode.
-
-    It takes over the memory of float32 arrays that may be written to.
-    """
-    empty = {
-        "softmax.weight": np.zeros((0, config.proj_size), np.float32),
-        "softmax.bias": np.zeros(0, np.float32),
-    }
-    arrays = empty | arrays
-    # Weights that are about to be replaced need neither memory nor random numbers.
-    with torch.device("meta"), _Uninitialised():
-        softmax = SoftmaxLoss(len(arrays["softmax.bias"]), config.proj_size)
-        network = LanguageModel(BiLM(config), softmax)
-    state = {
-        name if name.startswith("softmax.") else f"bilm.{name}": _own(array)
-        for name, array in arrays.items()
-    }
-    network.load_state_dict(state, assign=True)
-    embedding = network.bilm.token_encoder.word_embedding
-    if embedding is not None and is_tied(arrays):
-        # Counted and moved once.
-        network.softmax.weight = cast(torch.nn.Parameter, embedding.weight)
-    return network.to(device).eval()
-
-
-class _Uninitialised(TorchFunctionMode):
-    """Have the functions of torch.nn.init leave tensors as they are.
-
-    On the device "meta" some of them import torch's compiler, which takes as long as
-    torch itself.
-    """
-
-    def __torch_function__(
-        self, func: Any, types: Any, args: Any = (), kwargs: Any = None
-    ) -> Any:
-        given = kwargs or {}
-        if getattr(func, "__module__", None) == torch.nn.init.__name__:
-            return given["tensor"] if "tensor" in given else args[0]
-        return func(*args, **given)
-
-
-def _own(array: np.ndarray) -> torch.Tensor:
-    if array.dtype == np.float32 and array.flags.writeable:
-        return torch.from_numpy(np.ascontiguousarray(array))
-    return torch.tensor(array, dtype=torch.float32)
 
 
 def save(estimator: ElmoLanguageModel, path: str | os.PathLike[str]) -> None:
@@ -275,82 +210,3 @@ def checked_version(state: dict[str, Any], owner: str) -> dict[str, Any]:
             stacklevel=stack_level(),
         )
     return state
-
-
-def here(name: str) -> torch.device:
-    """Return a device, or the CPU if it is not on this machine."""
-    try:
-        return torch_device(name)
-    except ValueError:
-        return torch.device("cpu")
-
-
-def torch_device(name: str) -> torch.device:
-    """Return a device by its name, or the best there is for "auto".
-
-    Parameters
-    ----------
-    name : str
-
-    Returns
-    -------
-    torch.device
-
-    Raises
-    ------
-    ValueError
-        If there is no such device here.
-    """
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        device = torch.device(name)
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError) as error:
-        reason = str(error).partition("\n")[0]
-        raise ValueError(
-            f"device={name!r} cannot be used here: {reason}. Set device='auto' or "
-            f"device='cpu'."
-        ) from error
-    return device
-
-
-def working_precision(name: str, device: torch.device, owner: str) -> str:
-    """Return what matrix products are computed in, and warn where that is slow.
-
-    Parameters
-    ----------
-    name : {"auto", "float32", "bfloat16"}
-        "auto" is "bfloat16" on a CUDA device that has it, and "float32" elsewhere.
-    device : torch.device
-    owner : str
-        The class that asks, for the message.
-
-    Returns
-    -------
-    precision : {"float32", "bfloat16"}
-
-    Warns
-    -----
-    UserWarning
-        If this CPU has no instructions for bfloat16.
-    """
-    if name == "auto":
-        native = device.type == "cuda" and torch.cuda.is_bf16_supported()
-        return "bfloat16" if native else "float32"
-    if name == "bfloat16" and device.type == "cpu" and not _cpu_has_bfloat16():
-        warnings.warn(
-            f"{owner} computes in bfloat16, which this CPU has no instructions for: it "
-            f"works, but slower than float32. Set precision='float32'.",
-            stacklevel=stack_level(),
-        )
-    return name
-
-
-def _cpu_has_bfloat16() -> bool:
-    names = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
-    # Arm's support cannot be asked for by the oldest torch: no warning there.
-    asked = [getattr(torch.cpu, name, None) for name in names]
-    if platform.machine() not in ("x86_64", "AMD64") or None in asked:
-        return True
-    return any(ask() for ask in asked if ask is not None)

@@ -6,14 +6,15 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from skelmo import shared_models
-from skelmo.persistence import checked_version, here
+from skelmo.models import shared as shared_models
+from skelmo.nn.device import here
+from skelmo.persistence import checked_version
 from skelmo.pretrained import registry
 from skelmo.resolving import weights_hash_of
 from skelmo.version import __version__
 
 if TYPE_CHECKING:
-    from skelmo.vectorizer import ElmoVectorizer
+    from skelmo.estimators.vectorizer import ElmoVectorizer
 
 
 class ModelReference(NamedTuple):

@@ -16,23 +16,24 @@ from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils.validation import check_is_fitted
 
-from skelmo import shared_models
-from skelmo.caches import models_directory
-from skelmo.callbacks import training_task
+from skelmo.encoding.caches import models_directory
 from skelmo.encoding.encoder import Encoder
 from skelmo.encoding.pooling import POOLINGS
 from skelmo.encoding.token_cache import TokenCache
-from skelmo.language_model import ElmoLanguageModel
+from skelmo.estimators.callbacks import training_task
+from skelmo.estimators.language_model import ElmoLanguageModel
+from skelmo.estimators.parameters import check_layers
+from skelmo.models import shared as shared_models
+from skelmo.models.weights import network_arrays
+from skelmo.nn.bilm import LanguageModel
+from skelmo.nn.device import torch_device, working_precision
 from skelmo.nn.recurrence import Prepared
-from skelmo.parameters import check_layers
-from skelmo.persistence import network_arrays, torch_device, working_precision
 from skelmo.pretrained.saved_model import SavedModel, weights_hash
 from skelmo.text.spelling import NearestWords
-from skelmo.training.evaluation import LanguageModel
 from skelmo.validation import stack_level
 
 if TYPE_CHECKING:
-    from skelmo.vectorizer import ElmoVectorizer
+    from skelmo.estimators.vectorizer import ElmoVectorizer
 
 
 def resolve_language_model(

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm.auto import tqdm
 
-from skelmo.caches import cache_of
+from skelmo.encoding.caches import cache_of
 from skelmo.encoding.pooler import Pooler
 from skelmo.fitting import analyzer_of
 from skelmo.resolving import encoder_of, fingerprint_of
@@ -22,7 +22,7 @@ from skelmo.text.truncation import Truncation, cut_tokens, total_truncation
 from skelmo.validation import stack_level
 
 if TYPE_CHECKING:
-    from skelmo.vectorizer import ElmoVectorizer
+    from skelmo.estimators.vectorizer import ElmoVectorizer
 
 RARELY = 0.001  # a share of cut tokens that is not worth a warning
 TOKENS_AT_ONCE = 2**20  # of an iterator

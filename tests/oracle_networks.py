@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from skelmo.activations import token_vectors
-from skelmo.batching import pack, sort_by_length
 from skelmo.encoding.pooling import POOLINGS
 from skelmo.nn.bilm import BiLM, BiLMConfig
+from skelmo.nn.packing import pack, sort_by_length
 from skelmo.nn.recurrence import State
+from skelmo.nn.running import token_vectors
 from skelmo.text.characters import encode_tokens
 from skelmo.text.sequences import index_documents
 

@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from skelmo import ElmoLanguageModel, ElmoVectorizer, shared_models
+from skelmo import ElmoLanguageModel, ElmoVectorizer
 from skelmo.cli import main
 from skelmo.comparison import representations
+from skelmo.models import shared as shared_models
 from skelmo.pretrained import registry
 
 DOCS = Path(__file__).parents[1] / "docs"

@@ -12,8 +12,9 @@ from sklearn.model_selection import GridSearchCV, KFold
 from sklearn.pipeline import Pipeline
 
 import skelmo
-from skelmo import ElmoLanguageModel, ElmoVectorizer, persistence
+from skelmo import ElmoLanguageModel, ElmoVectorizer
 from skelmo.encoding.encoder import Encoder
+from skelmo.models import shared as shared_models
 
 CLOSE = {"rtol": 0, "atol": 1e-6}
 
@@ -103,13 +104,13 @@ def test_a_grid_search_encodes_each_document_once(
     language_model, texts, encoded, monkeypatch, tmp_path, n_jobs
 ):
     language_model.save(tmp_path / "model")
-    built, build = [], persistence.build_network
+    built, build = [], shared_models.build_network
 
     def noting(*arguments):
         built.append(arguments)
         return build(*arguments)
 
-    monkeypatch.setattr(persistence, "build_network", noting)
+    monkeypatch.setattr(shared_models, "build_network", noting)
     X = pd.Series([*texts[:40], *texts[:5]])
     y = np.arange(len(X)) % 2
     cache = "memory" if n_jobs == 1 else tmp_path / "cache"

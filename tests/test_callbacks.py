@@ -14,9 +14,10 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from tiny_runs import assert_same_weights, weights_of
 
-from skelmo import ElmoLanguageModel, ElmoVectorizer, callbacks
-from skelmo.training.evaluation import Perplexity
-from skelmo.training.trainer import Trainer
+from skelmo import ElmoLanguageModel, ElmoVectorizer
+from skelmo.estimators import callbacks
+from skelmo.scoring.likelihood import Perplexity
+from skelmo.training.loop import Trainer
 
 needs_callbacks = pytest.mark.skipif(
     importlib.util.find_spec("sklearn.callback") is None,

@@ -2,9 +2,14 @@ import numpy as np
 import pytest
 import torch
 
-from skelmo.nn.char_cnn import PADDING_CHARACTER, CharacterCNN, Highway
+from skelmo.nn.char_cnn import (
+    PADDING_CHARACTER,
+    CharacterCNN,
+    Highway,
+    trimmed_length,
+)
 from skelmo.text import characters
-from skelmo.text.characters import encode_tokens, token_lengths, trimmed_length
+from skelmo.text.characters import encode_tokens, token_lengths
 
 TOKENS = ["", "a", "banana", "x" * 60, "naïve", "<S>"]
 SETTINGS = {
@@ -144,3 +149,14 @@ def test_a_word_vector_of_the_size_of_the_output_goes_through_at_first():
     words = cnn.word_embedding.weight
     torch.testing.assert_close(one[0] - other[0], words[0] - words[4])
     torch.testing.assert_close(one[1], other[1], rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("max_width", [1, 2, 7])
+def test_trimmed_length_keeps_every_distinct_window(max_width):
+    for n_bytes in range(49):
+        row = encode_tokens(["a" * (n_bytes - 1) + "b" if n_bytes else ""])[0].tolist()
+        n_columns = trimmed_length(n_bytes + 2, max_width, 50)
+        for width in range(1, max_width + 1):
+            all_windows = {tuple(row[i : i + width]) for i in range(51 - width)}
+            kept = {tuple(row[i : i + width]) for i in range(n_columns + 1 - width)}
+            assert kept == all_windows

@@ -8,7 +8,6 @@ from skelmo.text.characters import (
     encode_tokens,
     token_bytes,
     token_lengths,
-    trimmed_length,
 )
 
 TOKENS = sorted({token for sentence in SENTENCES for token in sentence})
@@ -51,14 +50,3 @@ def test_lengths_count_what_is_read(max_characters):
         marker = token in ("<S>", "</S>")
         n_bytes = 1 if marker else len(token.encode("utf-8", "ignore"))
         assert length == min(n_bytes, max_characters - 2) + 2, token
-
-
-@pytest.mark.parametrize("max_width", [1, 2, 7])
-def test_trimmed_length_keeps_every_distinct_window(max_width):
-    for n_bytes in range(49):
-        row = encode_tokens(["a" * (n_bytes - 1) + "b" if n_bytes else ""])[0].tolist()
-        n_columns = trimmed_length(n_bytes + 2, max_width, 50)
-        for width in range(1, max_width + 1):
-            all_windows = {tuple(row[i : i + width]) for i in range(51 - width)}
-            kept = {tuple(row[i : i + width]) for i in range(n_columns + 1 - width)}
-            assert kept == all_windows

@@ -24,8 +24,9 @@ from sklearn.pipeline import FeatureUnion, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 import skelmo
-from skelmo import ElmoLanguageModel, ElmoVectorizer, shared_models
+from skelmo import ElmoLanguageModel, ElmoVectorizer
 from skelmo.comparison import classifiers, folds, measuring, representations, running
+from skelmo.models import shared as shared_models
 from skelmo.pretrained import registry
 
 SPLIT = (range(60), range(60, 90))

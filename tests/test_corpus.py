@@ -5,16 +5,16 @@ import numpy as np
 import pytest
 from reference_elmo import token_to_ids
 
-from skelmo.text import sequences as sequences_module
-from skelmo.text.sequences import Sequences, index_documents
-from skelmo.text.truncation import count_truncation
-from skelmo.training.corpus import (
+from skelmo.scoring.corpus import (
     choose_vocabulary,
     count_tokens,
     make_corpus,
     sequences_of,
     split_documents,
 )
+from skelmo.text import sequences as sequences_module
+from skelmo.text.sequences import Sequences, index_documents
+from skelmo.text.truncation import count_truncation
 
 DOCUMENTS = [
     [["the", "cat", "sat"], ["the", "end"]],

@@ -11,7 +11,7 @@ import pytest
 from test_architecture import TIERS
 
 from skelmo import ElmoLanguageModel, ElmoVectorizer
-from skelmo.documentation import PAGE
+from skelmo.estimators.documentation import PAGE
 
 DOCS = Path(__file__).parents[1] / "docs"
 MADE = {"_build", "gallery", "generated"}

@@ -6,7 +6,7 @@ from sklearn.pipeline import make_pipeline
 
 from skelmo import ElmoLanguageModel, ElmoVectorizer, __version__
 from skelmo.baselines import GloveVectorizer, Word2VecVectorizer
-from skelmo.documentation import PAGE, LinkMixin
+from skelmo.estimators.documentation import PAGE, LinkMixin
 
 EDITION = "latest" if "dev" in __version__ else "stable"
 PAGES = f"https://skelmo.readthedocs.io/en/{EDITION}/api/generated"

@@ -11,8 +11,8 @@ import torch
 from oracle_networks import layers_of
 
 from skelmo import ElmoVectorizer
-from skelmo.activations import token_vectors
-from skelmo.persistence import build_network
+from skelmo.models.weights import build_network
+from skelmo.nn.running import token_vectors
 from skelmo.pretrained.bilm_format import read_bilm
 from skelmo.text.characters import encode_tokens
 

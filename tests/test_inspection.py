@@ -613,7 +613,7 @@ def test_documents_are_checked(X, error, message):
             "language_model",
             3,
             "an instance of 'str', an instance of 'os.PathLike', an instance of "
-            "'skelmo.language_model.ElmoLanguageModel', an object implementing "
+            "'skelmo.estimators.language_model.ElmoLanguageModel', an object implementing "
             "'transform_tokens', an instance of "
             "'sklearn.frozen._frozen.FrozenEstimator' or None. Got 3 instead.",
         ),

@@ -6,7 +6,7 @@ import pytest
 from skelmo import ElmoLanguageModel
 from skelmo.text.characters import PADDING, encode_tokens
 from skelmo.text.vocabulary import UNKNOWN
-from skelmo.training import trainer
+from skelmo.training import loop as trainer
 from skelmo.training.misspelling import misspell
 
 TOKENS = ["beautiful", "cat", "of", "naïve", "<S>", "x" * 48, "y" * 47, "2024"] * 20

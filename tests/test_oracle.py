@@ -19,18 +19,18 @@ from reference_elmo import (
     token_vector,
 )
 
-from skelmo.activations import token_vectors
 from skelmo.encoding.encoder import Encoder
+from skelmo.models.weights import build_network, network_arrays
 from skelmo.nn import char_cnn
-from skelmo.nn.bilm import BiLM, BiLMConfig
+from skelmo.nn.bilm import BiLM, BiLMConfig, LanguageModel
+from skelmo.nn.running import token_vectors
 from skelmo.nn.softmax import SoftmaxLoss
-from skelmo.persistence import build_network, network_arrays
 from skelmo.pretrained.bilm_format import read_bilm, write_bilm
 from skelmo.pretrained.saved_model import SavedModel
+from skelmo.scoring.corpus import make_corpus
+from skelmo.scoring.likelihood import negative_log_likelihood
 from skelmo.text.characters import encode_tokens
 from skelmo.text.sequences import index_documents
-from skelmo.training.corpus import make_corpus
-from skelmo.training.evaluation import LanguageModel, negative_log_likelihood
 
 TOLERANCE = 1e-12  # float64, fifty steps at most
 FLOAT32_TOLERANCE = 1e-5

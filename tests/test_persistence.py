@@ -15,8 +15,9 @@ import torch
 from tiny_models import OPTIONS, tf_datasets, write_tf
 from tiny_runs import assert_same_weights, differ, weights_of
 
-from skelmo import ElmoLanguageModel, persistence
-from skelmo.persistence import torch_device, working_precision
+from skelmo import ElmoLanguageModel
+from skelmo.nn import device
+from skelmo.nn.device import torch_device, working_precision
 
 
 def sure(message):
@@ -213,7 +214,7 @@ def test_auto_precision_is_bfloat16_where_a_gpu_has_it(monkeypatch):
 
 
 def test_bfloat16_says_so_where_the_cpu_has_no_instructions_for_it(monkeypatch):
-    monkeypatch.setattr(persistence.platform, "machine", lambda: "x86_64")
+    monkeypatch.setattr(device.platform, "machine", lambda: "x86_64")
     for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"):
         monkeypatch.setattr(torch.cpu, name, lambda: False, raising=False)
     message = (

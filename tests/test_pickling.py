@@ -17,7 +17,8 @@ from numpy.testing import assert_array_equal
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 
-from skelmo import ElmoLanguageModel, ElmoVectorizer, pickling, shared_models
+from skelmo import ElmoLanguageModel, ElmoVectorizer, pickling
+from skelmo.models import shared as shared_models
 
 SMALL = 4000  # bytes: a path and a hash, but no weights
 

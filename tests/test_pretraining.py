@@ -16,8 +16,8 @@ from tiny_runs import (
     weights_of,
 )
 
+from skelmo.nn.bilm import LanguageModel
 from skelmo.nn.softmax import SoftmaxLoss
-from skelmo.training.evaluation import LanguageModel
 from skelmo.training.pretraining import (
     Start,
     build_model,

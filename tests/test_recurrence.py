@@ -5,7 +5,7 @@ import torch
 from skelmo.nn import lstm, recurrence, recurrence_gradient
 from skelmo.nn.bilm import BiLM, BiLMConfig
 from skelmo.nn.lstm import ProjectedLSTM, lstm_layer, whole_sequence_layer
-from skelmo.nn.packed_rows import reversed_rows
+from skelmo.nn.packing import reversed_rows
 from skelmo.nn.recurrence import Clip, State, Weights, prepare
 
 BATCH_SIZES = (4, 4, 3, 2, 2, 1)

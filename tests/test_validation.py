@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 import scipy.sparse
 
-from skelmo.parameters import (
+from skelmo.estimators.parameters import (
     check_filters,
     check_layers,
     check_pooling,

@@ -23,9 +23,9 @@ from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
 from skelmo.baselines.vector_files import read_vectors, write_vectors
 from skelmo.baselines.word_rows import UNKNOWN, Indexed, WordRows, index_part
-from skelmo.callbacks import CallbackSupportMixin, fit_task
-from skelmo.documentation import LinkMixin
-from skelmo.parameters import text_tags
+from skelmo.estimators.callbacks import CallbackSupportMixin, fit_task
+from skelmo.estimators.documentation import LinkMixin
+from skelmo.estimators.parameters import text_tags
 from skelmo.text.analysis import Analyzer
 from skelmo.text.documents import stream_documents
 from skelmo.text.sequences import CHUNK

@@ -11,8 +11,8 @@ from skelmo.cli.messages import Interrupted, is_watched
 from skelmo.cli.tables import check_texts, rows_of, table_of
 from skelmo.comparison import compare
 from skelmo.comparison.representations import choose
+from skelmo.estimators.vectorizer import ElmoVectorizer
 from skelmo.pretrained.model_files import stage
-from skelmo.vectorizer import ElmoVectorizer
 
 
 def run(arguments: argparse.Namespace) -> None:

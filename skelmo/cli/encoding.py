@@ -22,8 +22,8 @@ from skelmo.cli.readers import LINE, Table
 from skelmo.cli.tables import Rows, check_texts, n_rows_of, rows_of, table_of
 from skelmo.cli.threads import limited_threads
 from skelmo.encoding import token_cache
+from skelmo.estimators.vectorizer import ElmoVectorizer
 from skelmo.resolving import fingerprint_of
-from skelmo.vectorizer import ElmoVectorizer
 from skelmo.version import __version__
 
 _FORMAT = 1  # of the part

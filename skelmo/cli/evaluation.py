@@ -10,9 +10,9 @@ import numpy as np
 
 from skelmo.cli.tables import documents_in, table_of
 from skelmo.cli.threads import limited_threads
+from skelmo.estimators.language_model import ElmoLanguageModel
 from skelmo.fitting import read_corpus
-from skelmo.language_model import ElmoLanguageModel
-from skelmo.training.evaluation import Perplexity, negative_log_likelihood
+from skelmo.scoring.likelihood import Perplexity, negative_log_likelihood
 
 
 def run(arguments: argparse.Namespace) -> None:

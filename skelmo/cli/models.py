@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from skelmo.language_model import ElmoLanguageModel
+from skelmo.estimators.language_model import ElmoLanguageModel
 from skelmo.pretrained.model_files import WEIGHT_SUFFIXES
 
 

@@ -21,7 +21,7 @@ from skelmo.cli.parameters import language_model_parameters
 from skelmo.cli.readers import Table
 from skelmo.cli.tables import documents_in, table_of
 from skelmo.cli.threads import limited_threads
-from skelmo.language_model import ElmoLanguageModel
+from skelmo.estimators.language_model import ElmoLanguageModel
 from skelmo.pretrained.model_files import stage
 
 _COMMAND = "command.json"  # in the directory of checkpoints

@@ -17,8 +17,8 @@ from sklearn.feature_selection import SelectorMixin, VarianceThreshold
 from sklearn.pipeline import FeatureUnion, Pipeline
 from sklearn.utils import get_tags
 
-from skelmo.caches import cache_info
-from skelmo.vectorizer import ElmoVectorizer
+from skelmo.encoding.caches import cache_info
+from skelmo.estimators.vectorizer import ElmoVectorizer
 
 _STATM = Path("/proc/self/statm")
 _EVERY = 0.005  # seconds between two looks at the memory

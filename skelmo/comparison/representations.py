@@ -11,8 +11,8 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.pipeline import FeatureUnion
 
 from skelmo.baselines import GloveVectorizer, Word2VecVectorizer
-from skelmo.language_model import ElmoLanguageModel
-from skelmo.vectorizer import ElmoVectorizer
+from skelmo.estimators.language_model import ElmoLanguageModel
+from skelmo.estimators.vectorizer import ElmoVectorizer
 
 ENGLISH = "en"
 ENGLISH_LAYERS = 3  # known without reading it: its time belongs to its own fit

@@ -13,7 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 from skelmo.display.looks import COLORS, DARK, GREY, SMALL
 
 if TYPE_CHECKING:
-    from skelmo.vectorizer import ElmoVectorizer
+    from skelmo.estimators.vectorizer import ElmoVectorizer
 
 _HEADROOM = 1.4  # for the legend, above the highest bar
 

@@ -9,7 +9,7 @@ from sklearn.utils._optional_dependencies import check_matplotlib_support
 from sklearn.utils.validation import check_is_fitted
 
 from skelmo.display.looks import COLORS, GREY
-from skelmo.language_model import ElmoLanguageModel
+from skelmo.estimators.language_model import ElmoLanguageModel
 from skelmo.training.state import EpochRecord
 
 

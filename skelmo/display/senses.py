@@ -18,7 +18,7 @@ from skelmo.display.token_similarity import check_token_vectors
 from skelmo.validation import is_missing, iterate_documents
 
 if TYPE_CHECKING:
-    from skelmo.vectorizer import ElmoVectorizer
+    from skelmo.estimators.vectorizer import ElmoVectorizer
 
 _LEAST = 3  # occurrences; fewer always lie on a line
 _AROUND = 3  # tokens of context at each side

@@ -13,7 +13,7 @@ from sklearn.utils._optional_dependencies import check_matplotlib_support
 from skelmo.display.looks import SMALL, cut
 
 if TYPE_CHECKING:
-    from skelmo.vectorizer import ElmoVectorizer
+    from skelmo.estimators.vectorizer import ElmoVectorizer
 
 _POINTS = 72  # of an inch
 _CELL = (0.18, 0.5)  # inches, least and most

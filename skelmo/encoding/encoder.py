@@ -18,12 +18,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from skelmo.activations import Stretch, run_batch, token_vectors
-from skelmo.batching import PackedBatch, cut_by_budget, pack, sort_by_length
 from skelmo.encoding.pooling import DocumentPool, HalfPool
 from skelmo.encoding.token_cache import TokenCache
 from skelmo.nn.bilm import BiLM
+from skelmo.nn.packing import PackedBatch, cut_by_budget, pack, sort_by_length
 from skelmo.nn.recurrence import Prepared
+from skelmo.nn.running import Stretch, run_batch, token_vectors
 from skelmo.text.characters import encode_tokens
 from skelmo.text.sequences import Sequences, ranges
 from skelmo.text.spelling import NearestWords

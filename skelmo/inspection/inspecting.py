@@ -12,7 +12,7 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.utils._param_validation import HasMethods, StrOptions, validate_params
 from sklearn.utils.validation import check_is_fitted
 
-from skelmo import shared_models
+from skelmo.estimators.language_model import ElmoLanguageModel
 from skelmo.fitting import analyzer_of
 from skelmo.inspection.cost import estimate
 from skelmo.inspection.damage import DamageCounter
@@ -24,14 +24,14 @@ from skelmo.inspection.measures import (
     unseen_tokens,
 )
 from skelmo.inspection.report import TextReport
-from skelmo.language_model import ElmoLanguageModel
+from skelmo.models import shared as shared_models
 from skelmo.text.analysis import Analyzer
 from skelmo.text.distinct import index_distinct
 from skelmo.transforming import vectorizer_analyzer
 from skelmo.validation import iterate_documents
 
 if TYPE_CHECKING:
-    from skelmo.vectorizer import ElmoVectorizer
+    from skelmo.estimators.vectorizer import ElmoVectorizer
 
 _OWNER = "inspect_text"
 

@@ -11,7 +11,7 @@ import numpy as np
 import regex
 from numpy.typing import NDArray
 
-from skelmo.language_model import ElmoLanguageModel
+from skelmo.estimators.language_model import ElmoLanguageModel
 from skelmo.text.characters import BEGIN_SENTENCE, END_SENTENCE, token_bytes
 from skelmo.text.distinct import Distinct
 from skelmo.text.truncation import are_cut, cut_tokens, total_truncation

@@ -16,8 +16,9 @@ from torch import Tensor, nn
 
 from skelmo.nn.char_cnn import CharacterCNN
 from skelmo.nn.lstm import ProjectedLSTM, lstm_layer
-from skelmo.nn.packed_rows import reversed_rows
+from skelmo.nn.packing import reversed_rows
 from skelmo.nn.recurrence import Clip, Prepared, State, Weights, prepare
+from skelmo.nn.softmax import SoftmaxLoss
 
 
 @dataclass(frozen=True)
@@ -151,7 +152,7 @@ class BiLM(nn.Module):
         ----------
         token_vectors : torch.Tensor of shape (n, P)
             Vectors from `token_encoder`, sentence markers included, packed time-major
-            (see `skelmo.batching`).
+            (see `skelmo.nn.packing`).
         batch_sizes : sequence of int of length T
             Rows alive at each time step.
         states : sequence of State, optional
@@ -202,3 +203,19 @@ class BiLM(nn.Module):
             layers_b.append(hidden[1, turn])
             ends.append(end)
         return Output(tuple(layers_f), tuple(layers_b), tuple(ends))
+
+
+class LanguageModel(torch.nn.Module):
+    """A `BiLM` under its softmax.
+
+    Parameters
+    ----------
+    bilm : BiLM
+    softmax : SoftmaxLoss
+        Of no words in a model that gives features only.
+    """
+
+    def __init__(self, bilm: BiLM, softmax: SoftmaxLoss) -> None:
+        super().__init__()
+        self.bilm = bilm
+        self.softmax = softmax

@@ -163,3 +163,25 @@ class CharacterCNN(nn.Module):
             products = chunk.reshape(-1, width * embedding_dim) @ weight
             pooled.append(products.view(-1, n_windows, n_filters).amax(dim=1))
         return torch.cat(pooled) + cast(Tensor, convolution.bias)
+
+
+def trimmed_length(longest: int, max_width: int, max_characters: int) -> int:
+    """Return how many columns of ids decide the convolutions' maxima.
+
+    Windows that lie wholly in the padding all give one value, so one such window of the
+    widest filter is enough.
+
+    Parameters
+    ----------
+    longest : int
+        Ids of the longest token, word markers included.
+    max_width : int
+        Width of the widest filter.
+    max_characters : int
+        Columns there are.
+
+    Returns
+    -------
+    n_columns : int
+    """
+    return min(max_characters, longest + max_width)

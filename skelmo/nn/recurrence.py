@@ -1,7 +1,7 @@
 """The projected LSTM recurrence over packed rows.
 
 Both directions run at once, as a batch of two: what the backward direction reads is the
-same packed sequences, each from its end (see `skelmo.nn.packed_rows`).
+same packed sequences, each from its end (see `skelmo.nn.packing`).
 
 Axes: D directions, B sequences, n packed rows, P projection, H hidden (cell). Gates are
 stored as ``[input, forget, candidate, output]``, the order of `torch.nn.LSTM`.
@@ -20,7 +20,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from skelmo.nn.packed_rows import last_rows
+from skelmo.nn.packing import last_rows
 
 # So few rows a step, and reading the weights takes longer than the arithmetic: input
 # products of many steps are then computed at once, of so many rows.

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from skelmo.nn.packed_rows import previous_rows
+from skelmo.nn.packing import previous_rows
 from skelmo.nn.recurrence import Clip, State, Tape, Weights
 
 # Rows of a segment: many enough for the matrix unit, few enough for the cache.

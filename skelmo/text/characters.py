@@ -70,25 +70,3 @@ def token_lengths(char_ids: NDArray[np.int16]) -> NDArray[np.int64]:
     lengths : ndarray of shape (U,), int64
     """
     return (char_ids != PADDING).sum(axis=1)
-
-
-def trimmed_length(longest: int, max_width: int, max_characters: int) -> int:
-    """Return how many columns of ids decide the convolutions' maxima.
-
-    Windows that lie wholly in the padding all give one value, so one such window of the
-    widest filter is enough.
-
-    Parameters
-    ----------
-    longest : int
-        Ids of the longest token, word markers included.
-    max_width : int
-        Width of the widest filter.
-    max_characters : int
-        Columns there are.
-
-    Returns
-    -------
-    n_columns : int
-    """
-    return min(max_characters, longest + max_width)

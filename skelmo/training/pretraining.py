@@ -13,19 +13,19 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from skelmo.nn.bilm import BiLM, BiLMConfig
+from skelmo.nn.bilm import BiLM, BiLMConfig, LanguageModel
 from skelmo.nn.softmax import SoftmaxLoss
-from skelmo.text.sequences import Sequences
-from skelmo.text.word_vectors import read_word_vectors
-from skelmo.training.checkpoint import Checkpointer, run_hash
-from skelmo.training.corpus import (
+from skelmo.scoring.corpus import (
     Corpus,
     choose_vocabulary,
     make_corpus,
     sequences_of,
     split_documents,
 )
-from skelmo.training.evaluation import LanguageModel
+from skelmo.text.sequences import Sequences
+from skelmo.text.word_vectors import read_word_vectors
+from skelmo.training.checkpoint import Checkpointer, run_hash
+from skelmo.training.loop import Trainer
 from skelmo.training.optimizer import (
     is_of_the_same_kind,
     optimizer_tensors,
@@ -37,7 +37,6 @@ from skelmo.training.state import (
     TrainingOptions,
     TrainingState,
 )
-from skelmo.training.trainer import Trainer
 
 
 class Start(NamedTuple):

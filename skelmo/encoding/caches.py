@@ -7,10 +7,10 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from skelmo import shared_models
 from skelmo.encoding import token_cache
 from skelmo.encoding.activation_cache import ActivationCache, CacheInfo, MemoryCache
 from skelmo.encoding.disk_cache import DiskCache
+from skelmo.models import shared as shared_models
 
 _memory = MemoryCache()
 

@@ -6,8 +6,8 @@ import pandas as pd
 import pytest
 from scipy.sparse import csr_array
 
-from skelmo import mixing
-from skelmo.mixing import learn_mix
+from skelmo.encoding import layer_mix as mixing
+from skelmo.encoding.layer_mix import learn_mix
 
 Task = namedtuple("Task", "layers y")
 

@@ -9,20 +9,21 @@ from numpy.testing import assert_array_equal
 from sklearn.base import clone
 from tiny_runs import assert_same_weights, differ
 
-from skelmo import ElmoLanguageModel, ElmoVectorizer, persistence, shared_models
-from skelmo.training import trainer
+from skelmo import ElmoLanguageModel, ElmoVectorizer
+from skelmo.models import shared as shared_models
+from skelmo.training import loop as trainer
 
 
 @pytest.fixture
 def built(monkeypatch):
     """Return a list that grows with each network that is made from files."""
-    networks, build = [], persistence.build_network
+    networks, build = [], shared_models.build_network
 
     def noting(*arguments):
         networks.append(build(*arguments))
         return networks[-1]
 
-    monkeypatch.setattr(persistence, "build_network", noting)
+    monkeypatch.setattr(shared_models, "build_network", noting)
     return networks
 
 

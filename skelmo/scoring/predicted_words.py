@@ -10,14 +10,15 @@ import torch
 from numpy.typing import NDArray
 
 from skelmo.fitting import read_corpus
+from skelmo.nn.bilm import LanguageModel
 from skelmo.nn.softmax import LOGITS_AT_ONCE
+from skelmo.scoring.corpus import Corpus
+from skelmo.scoring.likelihood import predicting_rows
 from skelmo.text.sequences import Sequences
 from skelmo.text.vocabulary import UNKNOWN
-from skelmo.training.corpus import Corpus
-from skelmo.training.evaluation import LanguageModel, predicting_rows
 
 if TYPE_CHECKING:
-    from skelmo.language_model import ElmoLanguageModel
+    from skelmo.estimators.language_model import ElmoLanguageModel
 
 FIRST_WORD = UNKNOWN + 1  # the special words, which are never proposed, come before
 

@@ -12,11 +12,12 @@ from sklearn.base import BaseEstimator, _fit_context
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
-from skelmo import documentation, fitting, persistence
-from skelmo.callbacks import CallbackSupportMixin
-from skelmo.parameters import LANGUAGE_MODEL, text_tags
-from skelmo.prediction import WordPrediction, predict_words
-from skelmo.training.evaluation import Perplexity
+from skelmo import fitting, persistence
+from skelmo.estimators import documentation
+from skelmo.estimators.callbacks import CallbackSupportMixin
+from skelmo.estimators.parameters import LANGUAGE_MODEL, text_tags
+from skelmo.scoring.likelihood import Perplexity
+from skelmo.scoring.predicted_words import WordPrediction, predict_words
 
 _FILTERS = ((1, 32), (2, 32), (3, 64), (4, 128), (5, 128), (6, 128))
 

@@ -11,10 +11,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from skelmo.batching import PackedBatch
 from skelmo.nn.bilm import BiLM
+from skelmo.nn.char_cnn import PADDING_CHARACTER, trimmed_length
+from skelmo.nn.packing import PackedBatch
 from skelmo.nn.recurrence import Prepared
-from skelmo.text.characters import token_lengths, trimmed_length
 
 TOKENS_AT_ONCE = 512  # rows of the character CNN
 
@@ -55,7 +55,7 @@ def token_vectors(
     """
     parameter = next(bilm.parameters())
     device = parameter.device
-    lengths = token_lengths(char_ids)
+    lengths = (char_ids != PADDING_CHARACTER).sum(axis=1)
     order = np.argsort(lengths, kind="stable")
     parts = []
     for start in range(0, len(order), rows_at_once):

@@ -15,12 +15,12 @@ from sklearn.utils import Tags
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
-from skelmo.callbacks import CallbackSupportMixin, fit_task
-from skelmo.documentation import LinkMixin
+from skelmo.encoding.layer_mix import learn_mix
 from skelmo.encoding.pooling import POOLINGS
-from skelmo.language_model import ElmoLanguageModel
-from skelmo.mixing import learn_mix
-from skelmo.parameters import (
+from skelmo.estimators.callbacks import CallbackSupportMixin, fit_task
+from skelmo.estimators.documentation import LinkMixin
+from skelmo.estimators.language_model import ElmoLanguageModel
+from skelmo.estimators.parameters import (
     check_layers,
     check_pooling,
     check_sample_weight,

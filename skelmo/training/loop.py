@@ -17,17 +17,17 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from skelmo.activations import token_vectors
-from skelmo.batching import PackedBatch, cut_by_budget, pack
+from skelmo.nn.bilm import LanguageModel
+from skelmo.nn.packing import PackedBatch, cut_by_budget, pack
+from skelmo.nn.running import token_vectors
 from skelmo.nn.softmax import Candidates, draw_candidates
-from skelmo.text.vocabulary import UNKNOWN
-from skelmo.training.checkpoint import Checkpoint, Checkpointer
-from skelmo.training.corpus import Corpus
-from skelmo.training.evaluation import (
-    LanguageModel,
+from skelmo.scoring.corpus import Corpus
+from skelmo.scoring.likelihood import (
     Perplexity,
     negative_log_likelihood,
 )
+from skelmo.text.vocabulary import UNKNOWN
+from skelmo.training.checkpoint import Checkpoint, Checkpointer
 from skelmo.training.misspelling import misspell
 from skelmo.training.optimizer import (
     make_optimizer,

@@ -19,12 +19,12 @@ import numpy as np
 import torch
 
 from skelmo import persistence
+from skelmo.estimators.language_model import ElmoLanguageModel
 from skelmo.fitting import analyzer_of
-from skelmo.language_model import ElmoLanguageModel
-from skelmo.nn.bilm import BiLMConfig
+from skelmo.models.weights import build_network
+from skelmo.nn.bilm import BiLMConfig, LanguageModel
 from skelmo.pretrained import registry
 from skelmo.pretrained.saved_model import SavedModel
-from skelmo.training.evaluation import LanguageModel
 from skelmo.validation import FEW_TOKENS, stack_level
 from skelmo.version import __version__
 
@@ -101,7 +101,7 @@ def _builder(
     ) -> LanguageModel:
         networks = read.networks
         if not networks:
-            networks[device] = persistence.build_network(config, arrays, device)
+            networks[device] = build_network(config, arrays, device)
         elif device not in networks:
             other = next(iter(networks.values()))
             networks[device] = copy.deepcopy(other).to(device)

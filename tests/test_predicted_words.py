@@ -11,8 +11,9 @@ import torch
 from sklearn.exceptions import NotFittedError
 from tiny_models import OPTIONS, tf_datasets, write_tf
 
-from skelmo import ElmoLanguageModel, prediction
-from skelmo.prediction import WordPrediction
+from skelmo import ElmoLanguageModel
+from skelmo.scoring import predicted_words as prediction
+from skelmo.scoring.predicted_words import WordPrediction
 from skelmo.text.characters import encode_tokens
 from skelmo.text.tokenization import split_sentences, tokenize
 

@@ -6,15 +6,15 @@ import torch
 from oracle_networks import network_of
 from reference_elmo import language_model_nll, random_model
 
+from skelmo.nn.bilm import LanguageModel
 from skelmo.nn.softmax import SoftmaxLoss
-from skelmo.text.sequences import index_documents
-from skelmo.training.corpus import make_corpus
-from skelmo.training.evaluation import (
-    LanguageModel,
+from skelmo.scoring.corpus import make_corpus
+from skelmo.scoring.likelihood import (
     Perplexity,
     negative_log_likelihood,
     predicting_rows,
 )
+from skelmo.text.sequences import index_documents
 
 WORDS = ["<S>", "</S>", "<UNK>", "a", "b", "tree"]
 OPTIONS, ARRAYS = random_model(

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch.nn.utils.rnn import pack_padded_sequence, pad_sequence
 
-from skelmo.batching import cut_by_budget, pack, sort_by_length
+from skelmo.nn.packing import cut_by_budget, pack, sort_by_length
 from skelmo.text.sequences import index_documents
 
 LENGTHS = [[1], [3], [4, 4, 4], [7, 5, 5, 2, 1, 1], [9, 1]]

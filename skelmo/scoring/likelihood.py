@@ -10,12 +10,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from skelmo.activations import run_batch, token_vectors
-from skelmo.batching import cut_by_budget, pack, sort_by_length
-from skelmo.nn.bilm import BiLM
-from skelmo.nn.softmax import SoftmaxLoss
+from skelmo.nn.bilm import BiLM, LanguageModel
+from skelmo.nn.packing import cut_by_budget, pack, sort_by_length
+from skelmo.nn.running import run_batch, token_vectors
+from skelmo.scoring.corpus import Corpus
 from skelmo.text.sequences import CHUNK, ranges
-from skelmo.training.corpus import Corpus
 
 
 class Perplexity(NamedTuple):
@@ -36,22 +35,6 @@ class Perplexity(NamedTuple):
         # A model far off may pass what a float holds.
         values = np.exp(np.minimum([forward, backward, (forward + backward) / 2], 700))
         return cls(*map(float, values))
-
-
-class LanguageModel(torch.nn.Module):
-    """A `BiLM` under its softmax.
-
-    Parameters
-    ----------
-    bilm : BiLM
-    softmax : SoftmaxLoss
-        Of no words in a model that gives features only.
-    """
-
-    def __init__(self, bilm: BiLM, softmax: SoftmaxLoss) -> None:
-        super().__init__()
-        self.bilm = bilm
-        self.softmax = softmax
 
 
 def negative_log_likelihood(

@@ -18,14 +18,14 @@ from tiny_runs import (
     weights_of,
 )
 
+from skelmo.scoring.corpus import choose_vocabulary, make_corpus
+from skelmo.scoring.likelihood import negative_log_likelihood
 from skelmo.text.sequences import index_documents
-from skelmo.training import trainer as trainer_module
-from skelmo.training.corpus import choose_vocabulary, make_corpus
-from skelmo.training.evaluation import negative_log_likelihood
+from skelmo.training import loop as trainer_module
+from skelmo.training.loop import Trainer, cut_windows
 from skelmo.training.optimizer import SOLVERS
 from skelmo.training.pretraining import build_model
 from skelmo.training.schedule import SCHEDULES, learning_rate_at
-from skelmo.training.trainer import Trainer, cut_windows
 
 RATES = {"adam": 0.02, "sgd": 1.0, "rmsprop": 0.005, "adagrad": 0.4}
 
