@@ -18,6 +18,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skelmo.estimators.callbacks import FitTasks
 from skelmo.estimators.parameters import check_filters, check_word_embedding
+from skelmo.models.history import EpochRecord
 from skelmo.nn.bilm import BiLMConfig, LanguageModel
 from skelmo.nn.device import torch_device, working_precision
 from skelmo.scoring.corpus import Corpus, make_corpus
@@ -29,7 +30,6 @@ from skelmo.text.truncation import Truncation, count_truncation
 from skelmo.training.pretraining import Plan, Pretrained, Start, pretrain
 from skelmo.training.progress import ProgressBar
 from skelmo.training.state import (
-    EpochRecord,
     Observers,
     TrainingOptions,
     TrainingState,

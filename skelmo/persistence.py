@@ -13,6 +13,7 @@ import torch
 from safetensors.numpy import load as load_arrays
 from safetensors.numpy import save as save_arrays
 
+from skelmo.models.history import EpochRecord
 from skelmo.models.weights import build_network, network_arrays
 from skelmo.nn.bilm import BiLMConfig, LanguageModel
 from skelmo.nn.device import here, torch_device
@@ -20,7 +21,6 @@ from skelmo.pretrained import registry
 from skelmo.pretrained.safetensors_format import write_model
 from skelmo.pretrained.saved_model import SavedModel, add_tied, drop_tied
 from skelmo.text.truncation import Truncation
-from skelmo.training.state import EpochRecord
 from skelmo.validation import stack_level
 from skelmo.version import __version__
 

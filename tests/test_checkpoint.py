@@ -14,8 +14,9 @@ import torch
 from safetensors.torch import load as load_safetensors
 from tiny_models import Killed, kill_at
 
+from skelmo.models.history import EpochRecord
 from skelmo.training.checkpoint import Checkpoint, Checkpointer, run_hash
-from skelmo.training.state import EpochRecord, TrainingState
+from skelmo.training.state import TrainingState
 
 
 def checkpoint_of(seed):

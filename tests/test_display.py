@@ -15,7 +15,7 @@ from skelmo.display import (
     SenseDisplay,
     TokenSimilarityDisplay,
 )
-from skelmo.training.state import EpochRecord
+from skelmo.models.history import EpochRecord
 
 mpl.use("Agg")
 

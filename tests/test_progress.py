@@ -4,9 +4,10 @@ import re
 import pytest
 
 from skelmo import ElmoLanguageModel
+from skelmo.models.history import EpochRecord
 from skelmo.training import progress
 from skelmo.training.progress import ProgressBar
-from skelmo.training.state import EpochRecord, TrainingState
+from skelmo.training.state import TrainingState
 
 RECORD = EpochRecord(1, 20, 1.0, 0.1, 2.5, 12.34, 56.78, 26.4)
 

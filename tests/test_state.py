@@ -1,7 +1,8 @@
 import pytest
 from tiny_runs import Watcher
 
-from skelmo.training.state import EpochRecord, Observers, TrainingState
+from skelmo.models.history import EpochRecord
+from skelmo.training.state import Observers, TrainingState
 
 RECORD = EpochRecord(1, 20, 1.0, 0.1, 2.5, 12.34, 56.78, 26.4)
 

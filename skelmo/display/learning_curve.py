@@ -10,7 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skelmo.display.looks import COLORS, GREY
 from skelmo.estimators.language_model import ElmoLanguageModel
-from skelmo.training.state import EpochRecord
+from skelmo.models.history import EpochRecord
 
 
 class PerplexityDisplay:

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from skelmo.training.state import EpochRecord, TrainingState
+from skelmo.models.history import EpochRecord
+from skelmo.training.state import TrainingState
 
 try:
     from sklearn.callback import CallbackSupportMixin

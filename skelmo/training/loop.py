@@ -17,6 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from skelmo.models.history import EpochRecord
 from skelmo.nn.bilm import LanguageModel
 from skelmo.nn.packing import PackedBatch, cut_by_budget, pack
 from skelmo.nn.running import token_vectors
@@ -36,7 +37,7 @@ from skelmo.training.optimizer import (
     shrink,
 )
 from skelmo.training.schedule import learning_rate_at
-from skelmo.training.state import EpochRecord, Observer, TrainingOptions, TrainingState
+from skelmo.training.state import Observer, TrainingOptions, TrainingState
 
 # Sequences are sorted by length within pools of this many batches: similar lengths
 # share a batch, and yet the batches of an epoch differ from those of the next.

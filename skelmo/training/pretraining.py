@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from skelmo.models.history import EpochRecord
 from skelmo.nn.bilm import BiLM, BiLMConfig, LanguageModel
 from skelmo.nn.softmax import SoftmaxLoss
 from skelmo.scoring.corpus import (
@@ -32,7 +33,6 @@ from skelmo.training.optimizer import (
     restore_optimizer,
 )
 from skelmo.training.state import (
-    EpochRecord,
     Observer,
     TrainingOptions,
     TrainingState,

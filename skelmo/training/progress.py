@@ -8,7 +8,8 @@ import time
 
 from tqdm.auto import tqdm
 
-from skelmo.training.state import EpochRecord, TrainingState
+from skelmo.models.history import EpochRecord
+from skelmo.training.state import TrainingState
 
 
 class ProgressBar:

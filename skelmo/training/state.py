@@ -5,7 +5,9 @@ from __future__ import annotations
 import dataclasses
 import math
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
+
+from skelmo.models.history import EpochRecord
 
 
 @dataclass(frozen=True)
@@ -33,19 +35,6 @@ class TrainingOptions:
     checkpoint_every: int | float = 500
     precision: str = "float32"  # or "bfloat16": of the matrix products
     seed: int = 0
-
-
-class EpochRecord(NamedTuple):
-    """One row of the history."""
-
-    epoch: int
-    n_tokens: int  # seen in training so far
-    seconds: float  # spent so far
-    learning_rate: float
-    train_loss: float  # nats per token, mean over the epoch as it went
-    validation_perplexity_forward: float
-    validation_perplexity_backward: float
-    validation_perplexity: float
 
 
 class Observer(Protocol):
