@@ -2,6 +2,7 @@
 
 import re
 import sys
+import time
 
 import numpy as np
 import pandas as pd
@@ -82,6 +83,17 @@ def test_vectors_that_gensim_trained_and_wrote_are_the_same(cls, tmp_path, binar
     np.testing.assert_allclose(read.transform(["The cat."])[0], expected, rtol=1e-5)
     theirs = trained.most_similar("cat", topn=3)
     assert [word for word, _ in read.most_similar("cat", 3)] == [w for w, _ in theirs]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_same_vectors_give_the_same_bytes(vectorizer, tmp_path, monkeypatch, name):
+    contents = set()
+    for k in range(2):
+        monkeypatch.setattr(time, "time", lambda k=k: 1e9 + 60 * k)
+        vectorizer.save_vectors(tmp_path / name)
+        contents.add((tmp_path / name).read_bytes())
+    assert len(contents) == 1
+    assert list(tmp_path.glob(".*")) == []
 
 
 def test_an_old_file_stays_whole_until_the_new_one_is(

@@ -276,6 +276,21 @@ def test_a_padding_row_cannot_be_written(tmp_path):
         write_bilm(model, tmp_path)
 
 
+def test_a_disk_that_is_full_for_the_last_file_leaves_none(tmp_path, monkeypatch):
+    write_text = Path.write_bytes
+
+    def full(path, content):
+        write_text(path, content[:9])
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "write_bytes", full)  # of the options, not of the weights
+        with pytest.raises(OSError, match=r"^\[Errno 28\] No space left on device$"):
+            write_bilm(tiny_model(), tmp_path)
+
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize("skip", [True, False], ids=["same options", "other options"])
 def test_killed_while_writing_never_pairs_two_models(tmp_path, monkeypatch, skip):
     old = tiny_model()

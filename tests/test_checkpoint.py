@@ -5,6 +5,7 @@ import json
 import logging
 import math
 import os
+import stat
 import struct
 from dataclasses import dataclass
 
@@ -112,6 +113,17 @@ def test_a_process_killed_while_writing_leaves_the_old(checkpointer, monkeypatch
     assert_same(checkpointer.read(), checkpoint_of(1))
     checkpointer.write(checkpoint_of(2), 2)
     assert_same(checkpointer.read(), checkpoint_of(2))
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs permissions of POSIX")
+def test_who_may_read_a_directory_may_read_its_checkpoints(checkpointer):
+    old = os.umask(0o027)
+    try:
+        checkpointer.write(checkpoint_of(1), 1)
+    finally:
+        os.umask(old)
+    (path,) = checkpointer.directory.iterdir()
+    assert stat.S_IMODE(path.stat().st_mode) == 0o640
 
 
 def test_a_full_disk_leaves_no_rubbish(checkpointer, monkeypatch):

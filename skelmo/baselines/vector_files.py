@@ -5,13 +5,14 @@ from __future__ import annotations
 import gzip
 import os
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import IO, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from skelmo.pretrained.model_files import stage, sync_directory
+from skelmo.files import replace_file
 from skelmo.text.word_vectors import read_word_vectors
 
 
@@ -85,15 +86,16 @@ def write_vectors(
     write = _write_binary if is_binary else _write_text
 
     def write_to(temporary: Path) -> None:
-        opener = gzip.open if path.suffix == ".gz" else open
-        with opener(temporary, "wb") as file:
-            stream = cast(IO[bytes], file)
-            stream.write(f"{len(encoded)} {vectors.shape[1]}\n".encode())
-            write(stream, encoded, vectors)
+        with ExitStack() as stack:
+            file: IO[bytes] = stack.enter_context(temporary.open("wb"))
+            if path.suffix == ".gz":
+                # Or else the archive would tell of the temporary name and the time.
+                packed = gzip.GzipFile("", "wb", fileobj=file, mtime=0)
+                file = cast(IO[bytes], stack.enter_context(packed))
+            file.write(f"{len(encoded)} {vectors.shape[1]}\n".encode())
+            write(file, encoded, vectors)
 
-    temporary = stage(path, write_to)
-    temporary.replace(path)
-    sync_directory(path.parent)
+    replace_file(path, write_to)
 
 
 def _write_text(

@@ -12,7 +12,7 @@ from skelmo.cli.tables import check_texts, rows_of, table_of
 from skelmo.comparison import compare
 from skelmo.comparison.representations import choose
 from skelmo.estimators.vectorizer import ElmoVectorizer
-from skelmo.pretrained.model_files import stage
+from skelmo.files import replace_file
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -50,7 +50,7 @@ def run(arguments: argparse.Namespace) -> None:
             kept = f"The same command takes what is done from {arguments.cache}."
         raise Interrupted(kept) from None
     page = found.to_html()
-    stage(out, lambda path: path.write_text(page, "utf-8")).replace(out)
+    replace_file(out, lambda path: path.write_text(page, "utf-8"))
     sys.stdout.write(f"{found.summary()}\n{out}: the page\n")
 
 

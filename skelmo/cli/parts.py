@@ -13,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO
 
-from skelmo.pretrained.model_files import stage, sync_directory
+from skelmo.files import move, remove_leftovers, replace_file, sync
 
 
 class PartFile:
@@ -75,6 +75,7 @@ class PartFile:
     def forget(self) -> None:
         """Do not use what the part holds."""
         self.record.unlink(missing_ok=True)
+        remove_leftovers(self.record)
         self.n_rows, self.n_bytes, self.content = 0, 0, ""
 
     def begin(self, head: bytes) -> None:
@@ -104,9 +105,7 @@ class PartFile:
             "bytes": self.n_bytes, "content": content,
         }  # fmt: skip
         text = json.dumps(done) + "\n"
-        stage(self.record, lambda path: path.write_text(text, "utf-8")).replace(
-            self.record
-        )
+        replace_file(self.record, lambda path: path.write_text(text, "utf-8"))
         self.n_rows, self.content = self.n_rows + n_rows, content
 
     def finish(self, output: Any) -> None:
@@ -124,10 +123,8 @@ class PartFile:
         except BaseException:
             self.path.with_name(f"{self.path.name}.whole").unlink(missing_ok=True)
             raise
-        with whole.open("rb+") as file:
-            os.fsync(file.fileno())
-        whole.replace(self.target)
-        sync_directory(self.target.parent)
+        sync(whole)
+        move(whole, self.target)
         self._remove()
 
     def _lock(self) -> None:
@@ -196,3 +193,4 @@ class PartFile:
             self._close()
         self.path.unlink(missing_ok=True)
         self.record.unlink(missing_ok=True)
+        remove_leftovers(self.record)

@@ -22,7 +22,7 @@ from skelmo.cli.readers import Table
 from skelmo.cli.tables import documents_in, table_of
 from skelmo.cli.threads import limited_threads
 from skelmo.estimators.language_model import ElmoLanguageModel
-from skelmo.pretrained.model_files import stage
+from skelmo.files import replace_file
 
 _COMMAND = "command.json"  # in the directory of checkpoints
 
@@ -112,7 +112,7 @@ def _put_command(checkpoints: Path, command: str) -> None:
     checkpoints.mkdir(parents=True, exist_ok=True)
     path = checkpoints / _COMMAND
     text = json.dumps({"command": command}) + "\n"
-    stage(path, lambda staged: staged.write_text(text, "utf-8")).replace(path)
+    replace_file(path, lambda staged: staged.write_text(text, "utf-8"))
 
 
 def _steps(checkpoints: Path) -> list[int]:

@@ -21,7 +21,7 @@ import torch
 from sklearn.frozen import FrozenEstimator
 
 from skelmo.comparison.measurement import FoldResult
-from skelmo.pretrained.model_files import make_directory, stage
+from skelmo.files import make_directory, replace_file
 from skelmo.version import __version__
 
 FORMAT = 1
@@ -74,9 +74,10 @@ class ResultStore:
         if self.directory is None:
             return
         content = json.dumps(asdict(result), indent=1)
-        name = self.directory / f"{key}-{os.getpid()}"
-        staged = stage(name, lambda path: path.write_text(content, "utf-8"))
-        staged.replace(self.directory / f"{key}.json")
+        replace_file(
+            self.directory / f"{key}.json",
+            lambda path: path.write_text(content, "utf-8"),
+        )
 
 
 def key_of(*parts: Any) -> str:

@@ -4,7 +4,6 @@ import hashlib
 import http.client
 import io
 import os
-import secrets
 import tarfile
 import time
 import urllib.request
@@ -18,6 +17,7 @@ from sklearn.utils._param_validation import Interval, validate_params
 from tqdm import tqdm
 
 from skelmo.datasets._output import OUTPUT_CONSTRAINTS, convert
+from skelmo.files import replace_file
 
 
 class _RemoteFile(NamedTuple):
@@ -113,7 +113,7 @@ def fetch_movie_reviews(
             raise _missing(_MOVIE_REVIEWS, path, "Set download_if_missing=True")
         path.parent.mkdir(parents=True, exist_ok=True)
         content = _download(_MOVIE_REVIEWS, path, n_retries, delay, verbose)
-        _write_atomically(path, content)
+        replace_file(path, lambda staged: staged.write_bytes(content))
     negative, positive = _read_polarity(content)
     bunch = Bunch(
         data=negative + positive,
@@ -171,18 +171,6 @@ def _receive(url, sha256, verbose):
     if _sha256(content) != sha256:
         raise OSError(f"expected sha256 {sha256}, got {_sha256(content)}")
     return content
-
-
-def _write_atomically(path, content):
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    try:
-        with temporary.open("xb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _read_polarity(content):

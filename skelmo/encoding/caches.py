@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-import shutil
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from skelmo.encoding import token_cache
 from skelmo.encoding.activation_cache import ActivationCache, CacheInfo, MemoryCache
 from skelmo.encoding.disk_cache import DiskCache
+from skelmo.files import remove_directory
 from skelmo.models import shared as shared_models
 
 _memory = MemoryCache()
@@ -88,7 +89,9 @@ def clear_cache(cache: str | os.PathLike[str] = "memory") -> None:
     _named(cache, "clear_cache").clear()
     directory = models_directory(cache)
     if directory is not None:
-        shutil.rmtree(directory, ignore_errors=True)
+        with suppress(OSError):  # where there is none
+            for model in directory.iterdir():
+                remove_directory(model)
         return
     token_cache.clear_all()
     shared_models.forget()

@@ -16,16 +16,11 @@ from typing import Any
 
 import numpy as np
 
+from skelmo.files import make_directory, move, remove_leftovers, staged
 from skelmo.nn.bilm import BiLMConfig
 from skelmo.pretrained.bilm_layout import cell_name, layout
 from skelmo.pretrained.json_fields import Fields
-from skelmo.pretrained.model_files import (
-    ModelFiles,
-    first_bytes,
-    make_directory,
-    stage,
-    sync_directory,
-)
+from skelmo.pretrained.model_files import ModelFiles, first_bytes
 from skelmo.pretrained.saved_model import (
     N_CHARACTERS,
     SavedModel,
@@ -106,17 +101,20 @@ def write_bilm(model: SavedModel, path: str | os.PathLike[str]) -> None:
     directory = make_directory(path)
     options, weights = directory / "options.json", directory / "weights.hdf5"
     text = (json.dumps(_options(model.config), indent=2) + "\n").encode()
-    new_weights = stage(weights, lambda target: _write_weights(model, target))
-    new_options = stage(options, lambda target: target.write_bytes(text))
     set_aside = options.with_name("options.json.old")
-    # Two files cannot be replaced at once. Where the options change, the moment in
-    # between is a directory without options, which is refused, not a false pair.
-    if options.exists() and options.read_bytes() != text:
-        options.replace(set_aside)
-    new_weights.replace(weights)
-    new_options.replace(options)
-    sync_directory(directory)
+    with (
+        staged(weights, lambda target: _write_weights(model, target)) as new_weights,
+        staged(options, lambda target: target.write_bytes(text)) as new_options,
+    ):
+        # Two files cannot be replaced at once. Where the options change, the moment in
+        # between is a directory without options, which is refused, not a false pair.
+        if options.exists() and options.read_bytes() != text:
+            options.replace(set_aside)
+        new_weights.replace(weights)
+        move(new_options, options)
     set_aside.unlink(missing_ok=True)
+    for file in (options, weights):
+        remove_leftovers(file)
 
 
 # Options.

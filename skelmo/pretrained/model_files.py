@@ -1,4 +1,4 @@
-"""Files of a saved model: found in a directory or a zip archive, written whole."""
+"""Files of a saved model, found in a directory or a zip archive."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import shutil
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 from types import TracebackType
 
@@ -142,66 +141,3 @@ def first_bytes(path: Path) -> str:
     """Return how a file begins, as messages show it."""
     with path.open("rb") as file:
         return repr(file.read(24))
-
-
-def make_directory(path: str | os.PathLike[str]) -> Path:
-    """Return `path`, a directory to write to, made if need be.
-
-    Parameters
-    ----------
-    path : str or os.PathLike
-
-    Returns
-    -------
-    directory : pathlib.Path
-
-    Raises
-    ------
-    ValueError
-        If it is a file.
-    """
-    directory = Path(path)
-    if directory.exists() and not directory.is_dir():
-        raise ValueError(
-            f"{directory}: must be a directory to save to, found a file. Give another "
-            "path."
-        )
-    directory.mkdir(parents=True, exist_ok=True)
-    sync_directory(directory.parent)
-    return directory
-
-
-def stage(path: Path, write: Callable[[Path], object]) -> Path:
-    """Write a file under a temporary name beside `path`, down to the disk.
-
-    Parameters
-    ----------
-    path : Path
-        Where the file will go.
-    write : callable
-        Called with the temporary path.
-
-    Returns
-    -------
-    temporary : Path
-        To be moved to `path` with `os.replace`.
-    """
-    temporary = path.with_name(f".{path.name}.tmp")
-    try:
-        write(temporary)
-        with temporary.open("rb+") as file:
-            os.fsync(file.fileno())
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-    return temporary
-
-
-def sync_directory(directory: Path) -> None:
-    """Write the names in a directory down to the disk, where the system can."""
-    if hasattr(os, "O_DIRECTORY"):
-        descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)

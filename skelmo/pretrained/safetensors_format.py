@@ -23,14 +23,10 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
+from skelmo.files import make_directory, replace_file, sync
 from skelmo.nn.bilm import BiLMConfig
 from skelmo.pretrained.json_fields import Fields
-from skelmo.pretrained.model_files import (
-    ModelFiles,
-    make_directory,
-    stage,
-    sync_directory,
-)
+from skelmo.pretrained.model_files import ModelFiles
 from skelmo.pretrained.saved_model import (
     SavedModel,
     add_tied,
@@ -88,13 +84,11 @@ def write_model(
     directory = make_directory(path)
     for name, data in contents.items():
         _put(directory / _staged_name(name, hashes[name]), data)
-    sync_directory(directory)
     _put(directory / _CONFIG, config)  # from here on the new model is read
-    sync_directory(directory)
     for name, digest in hashes.items():
         (directory / _staged_name(name, digest)).replace(directory / name)
     _clean(directory, hashes)
-    sync_directory(directory)
+    sync(directory)
 
 
 def read_model(path: str | os.PathLike[str]) -> SavedModel:
@@ -186,7 +180,7 @@ def _encode_config(model: SavedModel, hashes: dict[str, str]) -> bytes:
 
 
 def _put(path: Path, data: bytes) -> None:
-    stage(path, lambda target: target.write_bytes(data)).replace(path)
+    replace_file(path, lambda target: target.write_bytes(data))
 
 
 def _staged_name(name: str, digest: str) -> str:
@@ -198,8 +192,9 @@ def _clean(directory: Path, hashes: dict[str, str]) -> None:
     """Remove what the old model had more, and what killed processes left."""
     if _VOCABULARY not in hashes:
         (directory / _VOCABULARY).unlink(missing_ok=True)
+    staged = r"weights-[0-9a-f]{16}\.safetensors|vocabulary-[0-9a-f]{16}\.txt"
     leftover = re.compile(
-        r"\.?(weights-[0-9a-f]{16}\.safetensors|vocabulary-[0-9a-f]{16}\.txt)(\.tmp)?"
+        rf"{staged}|\.({staged}|config\.json)(\.[0-9a-f]{{16}})?\.tmp"
     )
     for file in directory.iterdir():
         if leftover.fullmatch(file.name):

@@ -13,7 +13,6 @@ import hashlib
 import json
 import logging
 import os
-import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -23,6 +22,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load as read_tensors
 from safetensors.torch import save as write_tensors
 from torch import Tensor
+
+from skelmo.files import replace_file
 
 logger = logging.getLogger(__name__)
 
@@ -67,7 +68,7 @@ class Checkpointer:
         )
         content += hashlib.sha256(content).digest()
         path = self.directory / f"step-{n_steps:010d}{_SUFFIX}"
-        _write_atomically(path, content)
+        replace_file(path, lambda staged: staged.write_bytes(content))
         for old in self._paths()[_KEPT:]:
             old.unlink(missing_ok=True)
 
@@ -128,20 +129,6 @@ def _update(digest: Any, part: Any) -> None:
         for item in part:
             _update(digest, item)
     digest.update(b";")
-
-
-def _write_atomically(path: Path, content: bytes) -> None:
-    """Leave the old file or the new one, whatever happens."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".writing-")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
 
 
 def _read(path: Path) -> Checkpoint | None:
