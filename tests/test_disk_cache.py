@@ -1,6 +1,8 @@
 """Pooled activations kept in a directory: what is asked for, or nothing."""
 
 import copy
+import functools
+import importlib
 import inspect
 import json
 import os
@@ -10,9 +12,11 @@ import re
 import sqlite3
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import warnings
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +25,9 @@ import pytest
 import skelmo
 from skelmo.encoding import disk_cache
 from skelmo.encoding.activation_cache import CacheInfo
-from skelmo.encoding.disk_cache import _ENTRY_BYTES, FILE_NAME, DiskCache
+from skelmo.encoding.disk_cache import FILE_NAME, DiskCache
+
+fcntl = None if os.name == "nt" else importlib.import_module("fcntl")
 
 # A child process has the module and numpy alone: the package would import torch.
 CHILD = """
@@ -117,8 +123,17 @@ def change(path, statement, *values):
     connection.close()
 
 
+@functools.cache
+def entry_bytes():
+    """Return what an entry counts beside its value."""
+    with tempfile.TemporaryDirectory() as directory:
+        cache = DiskCache(directory)
+        cache.put([key_of(0)], [np.zeros(0, np.float32)])
+        return cache.info().bytes
+
+
 def size_of(k):
-    return value_of(k).nbytes + _ENTRY_BYTES
+    return value_of(k).nbytes + entry_bytes()
 
 
 def anew(cache, reason, n=1):
@@ -195,7 +210,7 @@ def test_the_first_value_stays(cache):
     cache.put([b"key", b"key"], [one, two])
     cache.put([b"key"], [two])
     np.testing.assert_array_equal(cache.get([b"key"])[0], one)
-    assert cache.info() == CacheInfo(1, 3, 1, one.nbytes + _ENTRY_BYTES)
+    assert cache.info() == CacheInfo(1, 3, 1, one.nbytes + entry_bytes())
 
 
 def test_each_key_needs_a_value(cache):
@@ -244,16 +259,18 @@ def test_it_keeps_no_more_than_it_may(tmp_path):
     assert got(cache, [2000]) == [2000]
 
 
-@pytest.mark.parametrize("bound", [0, _ENTRY_BYTES])
-def test_what_is_larger_than_the_bound_is_not_kept(tmp_path, bound):
+@pytest.mark.parametrize("rest", [None, 0, 1])
+def test_what_is_larger_than_the_bound_is_not_kept(tmp_path, rest):
+    bound = 0 if rest is None else size_of(2) - rest
     cache = DiskCache(tmp_path, bound)
-    put(cache, [1, 2])
-    assert cache.info() == CacheInfo(0, 2, 0, 0)
+    put(cache, [2])
+    kept = rest == 0
+    assert cache.info() == CacheInfo(0, 1, kept, kept * size_of(2))
 
 
 def test_a_data_set_larger_than_the_bound_is_found_in_part(tmp_path):
     value = np.zeros((4, 64), np.float32)
-    cache = DiskCache(tmp_path, 100 * (value.nbytes + _ENTRY_BYTES))
+    cache = DiskCache(tmp_path, 100 * (value.nbytes + entry_bytes()))
     keys = [key_of(k) for k in range(150)]
     for _ in range(4):
         for start in range(0, 150, 10):
@@ -269,7 +286,7 @@ def test_a_data_set_larger_than_the_bound_is_found_in_part(tmp_path):
 
 def test_what_is_new_takes_the_place_of_what_is_old(tmp_path):
     value = np.zeros(4, np.float32)
-    cache = DiskCache(tmp_path, 500 * (value.nbytes + _ENTRY_BYTES))
+    cache = DiskCache(tmp_path, 500 * (value.nbytes + entry_bytes()))
     keys = [key_of(k) for k in range(3500)]
     cache.put(keys[:3000], [value] * 3000)
     cache.put(keys[3000:], [value] * 500)
@@ -279,13 +296,13 @@ def test_what_is_new_takes_the_place_of_what_is_old(tmp_path):
 
 def test_a_read_that_finds_nothing_does_not_write(cache, monkeypatch):
     put(cache, range(20))
-    modes, connect = [], DiskCache._open
+    modes, connect = [], sqlite3.connect
 
-    def noting(self, mode):
-        modes.append(mode)
-        return connect(self, mode)
+    def noting(name, *args, **kwargs):
+        modes.append(name.partition("?mode=")[2])
+        return connect(name, *args, **kwargs)
 
-    monkeypatch.setattr(DiskCache, "_open", noting)
+    monkeypatch.setattr(sqlite3, "connect", noting)
     assert got(cache, range(100, 120)) == []
     cache.info()
     assert modes == ["ro", "ro"]
@@ -426,15 +443,18 @@ def test_a_fork_does_not_inherit_an_open_database(tmp_path):
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
 def test_no_fork_happens_while_a_database_is_open(cache, monkeypatch):
     inside, go_on, order = threading.Event(), threading.Event(), []
-    write = DiskCache._write
+    connect = sqlite3.connect
 
-    def slow(self, rows):
-        inside.set()
-        go_on.wait(10)
-        write(self, rows)
-        order.append("written")
+    class Slow(sqlite3.Connection):
+        def close(self):
+            inside.set()
+            go_on.wait(10)
+            super().close()
+            order.append("closed")
 
-    monkeypatch.setattr(DiskCache, "_write", slow)
+    monkeypatch.setattr(
+        sqlite3, "connect", lambda *args, **kw: connect(*args, **kw, factory=Slow)
+    )
     thread = threading.Thread(target=put, args=(cache, [1]))
     thread.start()
     inside.wait(10)
@@ -552,7 +572,7 @@ def test_an_entry_that_is_not_what_was_written_is_forgotten(cache, column):
         )
     assert cache.get([b"3"]) == [None]
     assert cache.info().entries == 1
-    assert cache.info().bytes == one.nbytes + _ENTRY_BYTES
+    assert cache.info().bytes == one.nbytes + entry_bytes()
     cache.put([b"3"], [one.reshape(3, 4)])
     np.testing.assert_array_equal(cache.get([b"3"])[0], one.reshape(3, 4))
 
@@ -655,29 +675,54 @@ def test_one_of_those_who_find_the_damage_at_once_sets_it_aside(cache):
         assert got(cache, numbers) == numbers
 
 
-def test_a_fresh_file_is_not_set_aside_for_the_damage_of_the_last(cache):
+@pytest.mark.skipif(os.name == "nt", reason="needs locks of POSIX")
+def test_a_fresh_file_is_not_set_aside_for_the_damage_of_the_last(cache, monkeypatch):
     put(cache, [1])
-    damaged = cache._inode()
-    cache.path.rename(f"{cache.path}.damaged-1")
-    put(cache, [2])
-    assert cache._set_aside(damaged) is None
-    assert cache._set_aside(None) is None
+    damage(cache.path, "text")
+    flock = fcntl.flock
+
+    def late(handle, how):
+        """Let another process be faster, which then sets about its own file."""
+        if how & fcntl.LOCK_EX:
+            monkeypatch.setattr(fcntl, "flock", flock)
+            cache.path.rename(f"{cache.path}.damaged-1")
+            finish(start("put(DiskCache(arguments[0]), [2])", str(cache.directory)))
+        return flock(handle, how)
+
+    monkeypatch.setattr(fcntl, "flock", late)
     assert got(cache, [1, 2]) == [2]
+    assert len(list(cache.directory.glob("*damaged-*[0-9]"))) == 1
 
 
+@contextmanager
+def in_use(cache):
+    """Let another process have the directory's file open."""
+    handle = os.open(cache.directory, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_SH)
+        yield
+    finally:
+        os.close(handle)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs locks of POSIX")
 def test_nothing_is_renamed_or_deleted_while_it_is_open(cache, monkeypatch):
     put(cache, [1])
-    inode = cache._inode()
-    monkeypatch.setattr(disk_cache, "_PATIENCE", 0.05)
-    with cache._directory_lock():
-        with pytest.raises(sqlite3.OperationalError, match="^damaged, and in use$"):
-            cache._set_aside(inode)
+    inode = cache.path.stat().st_ino
+    monkeypatch.setattr(disk_cache, "PATIENCE", 0.05)
+    with in_use(cache):
         cache.clear()  # deletes the entries alone
-        assert cache._inode() == inode
-    assert cache.info() == CacheInfo(0, 0, 0, 0)
-    assert got(cache, [1]) == []
-    put(cache, [2])
-    assert got(cache, [2]) == [2]
+        assert cache.path.stat().st_ino == inode
+        assert cache.info() == CacheInfo(0, 0, 0, 0)
+        put(cache, [2])
+        assert got(cache, [1, 2]) == [2]
+        damage(cache.path, "text")
+        with pytest.warns(UserWarning, match=not_kept(cache, "damaged, and in use")):
+            put(cache, [3])
+        assert cache.path.stat().st_ino == inode
+    with pytest.warns(UserWarning, match=anew(cache, "file is not a database")):
+        put(cache, [3])
+    assert got(cache, [3]) == [3]
 
 
 def unusable(path, reason):
@@ -741,7 +786,7 @@ def not_kept(cache, reason):
 
 
 def test_a_locked_file_keeps_nothing_and_stops_nobody(cache, monkeypatch):
-    monkeypatch.setattr(disk_cache, "_PATIENCE", 0.05)
+    monkeypatch.setattr(disk_cache, "PATIENCE", 0.05)
     put(cache, [1])
     other = sqlite3.connect(cache.path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
@@ -751,7 +796,7 @@ def test_a_locked_file_keeps_nothing_and_stops_nobody(cache, monkeypatch):
     put(cache, [3])  # it has said so once
     assert got(cache, [1, 2, 3]) == [1]  # found, but not counted
     assert cache.info() == CacheInfo(0, 1, 1, size_of(1))
-    with cache._directory_lock():
+    with in_use(cache):
         message = (
             rf"^DiskCache cannot use {re.escape(str(cache.path))} \(database is "
             rf"locked\)\. Try again, or delete it while no process uses it\.$"
@@ -787,6 +832,23 @@ def test_a_full_disk_keeps_nothing_and_stops_nobody(cache, monkeypatch):
     put(cache, [2])
     assert got(cache, [1, 2]) == [1, 2]
     assert integrity(cache.path) == ("ok", (2, size_of(1) + size_of(2)))
+
+
+def test_a_directory_is_complained_of_once_in_a_process(cache, monkeypatch):
+    connect = sqlite3.connect
+    others = [DiskCache(cache.directory.with_name(f"other-{k}")) for k in range(2)]
+    for each in (cache, *others):
+        put(each, [1])
+    monkeypatch.setattr(
+        sqlite3, "connect", lambda *args, **kw: connect(*args, **kw, factory=Small)
+    )
+    for each in (cache, *others):
+        message = not_kept(each, "database or disk is full")
+        with pytest.warns(UserWarning, match=message):
+            put(DiskCache(each.directory), range(2, 200))
+    for each in (cache, *others):  # where a warning is an error
+        put(DiskCache(each.directory), range(2, 200))
+        put(pickle.loads(pickle.dumps(each)), range(2, 200))
 
 
 def test_a_mistake_of_the_caller_is_no_damage(cache):

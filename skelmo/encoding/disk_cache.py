@@ -24,7 +24,7 @@ from skelmo.validation import stack_level
 MAX_BYTES = 4 * 2**30
 FILE_NAME = "activations.sqlite3"
 _SUFFIXES = ("", "-journal", "-wal", "-shm")  # of the files that are one database
-_PATIENCE = 60.0  # seconds to wait for other processes
+PATIENCE = 60.0  # seconds to wait for other processes
 _ENTRY_BYTES = 300  # a key, its place in the index and the rest of a row, about
 _LONG_LOG = 2**18  # bytes that the next to open it may have to read
 _ATTEMPTS = 3  # at a database that is damaged each time
@@ -63,6 +63,7 @@ _SIGNS_OF_DAMAGE = {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR_SHORT_READ}
 
 _OBSTACLES = (sqlite3.OperationalError, OSError)  # to work on a file
 _lock = threading.RLock()  # held while a database is open
+_warned: set[Path] = set()  # directories of which this process has complained
 _T = TypeVar("_T")
 _Value = NDArray[np.float32]
 _Row = tuple[bytes, int, bytes, int, bytes]  # key, n_bytes, shape, checksum, data
@@ -89,7 +90,6 @@ class DiskCache:
         self.directory = Path(directory).expanduser().absolute()
         self.path = self.directory / FILE_NAME
         self.max_bytes = max_bytes
-        self.has_warned = False
 
     def get(self, keys: Sequence[bytes]) -> list[NDArray[np.float32] | None]:
         """Return what is kept under each key.
@@ -130,15 +130,15 @@ class DiskCache:
         Warns
         -----
         UserWarning
-            Once, if values cannot be kept, as on a full disk.
+            Once for a directory and a process, if values cannot be kept, as on a full
+            disk.
         """
         rows = [_row(key, value) for key, value in zip(keys, values, strict=True)]
         self._check_directory()
         try:
             self._run(lambda: self._write(rows))
         except _OBSTACLES as error:
-            if not self.has_warned:
-                self.has_warned = True
+            if self._is_first_to_warn():
                 warnings.warn(
                     f"DiskCache cannot keep activations in {self.path} ({error}). They "
                     f"are computed again when needed. Free space on the disk, or "
@@ -237,7 +237,7 @@ class DiskCache:
     def _open(self, mode: str) -> Iterator[sqlite3.Connection]:
         """Open the database for one operation, in one transaction."""
         uri = f"{self.path.as_uri()}?mode={mode}"
-        connection = sqlite3.connect(uri, _PATIENCE, isolation_level=None, uri=True)
+        connection = sqlite3.connect(uri, PATIENCE, isolation_level=None, uri=True)
         with closing(connection):  # which undoes what is not committed
             connection.text_factory = bytes  # there is no text, only damage
             if mode == "ro":
@@ -287,7 +287,7 @@ class DiskCache:
 
     def _set_aside(self, damaged: int | None) -> Path | None:
         """Rename the file, unless another process has already done so."""
-        deadline = time.monotonic() + _PATIENCE
+        deadline = time.monotonic() + PATIENCE
         while time.monotonic() < deadline:
             with self._directory_lock(alone=True) as is_alone:
                 if is_alone and (damaged is None or damaged != self._inode()):
@@ -327,6 +327,12 @@ class DiskCache:
             yield is_held
         finally:
             os.close(handle)
+
+    def _is_first_to_warn(self) -> bool:
+        with _lock:  # each call of an estimator has a cache of its own
+            is_first = self.directory not in _warned
+            _warned.add(self.directory)
+            return is_first
 
     def _check_directory(self) -> None:
         """Make the directory; raise unless the file can be read and written there."""
