@@ -112,7 +112,8 @@ def layers_of(bilm, sentences, states=None, words=None):
     halves = torch.stack(output.forward), torch.stack(output.backward)
     stacked = torch.cat(halves, dim=2).numpy()  # (L + 1, n, 2P)
     back = np.argsort(order)
-    layers = [stacked[:, batch.rows == k] for k in back]
+    owner = np.concatenate([np.arange(size) for size in batch.batch_sizes])
+    layers = [stacked[:, owner == k] for k in back]
     ends = [State(*(part[:, back] for part in state)) for state in output.states]
     return layers, ends
 

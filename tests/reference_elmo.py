@@ -172,23 +172,6 @@ def elmo_layers(tokens, options, arrays, states=None, word_vectors=None, counter
     return np.concatenate(halves, axis=2), (state_0, state_1)
 
 
-def scalar_mix(layers, weights, gamma, mask=None, layer_norm=False, epsilon=1e-12):
-    """``gamma * sum_k softmax(weights)_k * layers[k]`` (Peters et al. 2018, eq. 1).
-
-    `layers` (L + 1, ..., N) and `weights` (L + 1,) give an array of shape (..., N).
-    With `layer_norm`, each layer is first brought to mean 0 and variance 1, one scalar
-    of each over all the positions where `mask` (...) is true.
-    """
-    shares = np.exp(np.asarray(weights, dtype=np.float64) - np.max(weights))
-    mixed = 0.0
-    for share, layer in zip(shares / shares.sum(), np.float64(layers), strict=True):
-        if layer_norm:
-            valid = layer if mask is None else layer[np.asarray(mask, dtype=bool)]
-            layer = (layer - valid.mean()) / np.sqrt(valid.var() + epsilon)
-        mixed = mixed + share * layer
-    return gamma * mixed
-
-
 def language_model_nll(tokens, options, arrays, softmax_w, softmax_b, word_to_id,
                        unk_id=2, bos_id=0, eos_id=1):  # fmt: skip
     """Negative log-likelihoods (nats) of one sentence, from zero state, both (T + 1,).

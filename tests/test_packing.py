@@ -40,15 +40,6 @@ def test_pack_equals_torch(lengths):
 
 
 @pytest.mark.parametrize("lengths", LENGTHS)
-def test_rows_tell_which_sequence_each_position_is_of(lengths):
-    batch, starts = packed(lengths)
-    for k, (start, length) in enumerate(zip(starts, lengths, strict=True)):
-        np.testing.assert_array_equal(
-            batch.positions[batch.rows == k], np.arange(start, start + length)
-        )
-
-
-@pytest.mark.parametrize("lengths", LENGTHS)
 def test_following_pairs_each_row_with_the_next_of_its_sequence(lengths):
     batch, _ = packed(lengths)
     row_of = {position: row for row, position in enumerate(batch.positions.tolist())}

@@ -25,12 +25,6 @@ class PackedBatch(NamedTuple):
     sequences: NDArray[np.int64]  # (B,), longest first
 
     @property
-    def rows(self) -> NDArray[np.int64]:
-        """Sequence, as an index into `sequences`, of each packed row."""
-        starts = np.cumsum(self.batch_sizes) - self.batch_sizes
-        return np.arange(len(self.positions)) - np.repeat(starts, self.batch_sizes)
-
-    @property
     def following(self) -> NDArray[np.int64]:
         """Rows from which the forward direction predicts, and what they predict.
 
@@ -41,8 +35,7 @@ class PackedBatch(NamedTuple):
             step later. The backward direction predicts the other way round.
         """
         later = np.arange(self.batch_sizes[0], len(self.positions))
-        earlier = later - np.repeat(self.batch_sizes[:-1], self.batch_sizes[1:])
-        return np.stack([earlier, later])
+        return np.stack([previous_rows(self.batch_sizes)[later], later])
 
 
 def sort_by_length(
