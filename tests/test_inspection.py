@@ -13,10 +13,10 @@ from sklearn.utils._param_validation import InvalidParameterError
 
 from skelmo import ElmoLanguageModel, ElmoVectorizer, cache_info
 from skelmo.encoding.encoder import Encoder
-from skelmo.inspection import TextReport, cost, inspect_text, measures
+from skelmo.inspection import TextReport, cost, counts, inspect_text
 from skelmo.inspection.cost import EncodingEstimate
+from skelmo.inspection.counts import CutTokens, Quantiles, TokenExample, UnseenTokens
 from skelmo.inspection.damage import Occurrences
-from skelmo.inspection.measures import CutTokens, Quantiles, TokenExample, UnseenTokens
 from skelmo.text import sequences
 from skelmo.text.analysis import Analyzer
 from skelmo.text.tokenization import split_sentences, tokenize
@@ -60,7 +60,7 @@ def quantiles(values):
 def chunk(request, monkeypatch):
     if request.param:
         monkeypatch.setattr(sequences, "CHUNK", request.param)
-        monkeypatch.setattr(measures, "_CHARACTERS_AT_ONCE", request.param)
+        monkeypatch.setattr(counts, "_CHARACTERS_AT_ONCE", request.param)
 
 
 @pytest.mark.usefixtures("chunk")
@@ -613,8 +613,8 @@ def test_documents_are_checked(X, error, message):
             "language_model",
             3,
             "an instance of 'str', an instance of 'os.PathLike', an instance of "
-            "'skelmo.estimators.language_model.ElmoLanguageModel', an object implementing "
-            "'transform_tokens', an instance of "
+            "'skelmo.estimators.language_model.ElmoLanguageModel', an object "
+            "implementing 'transform_tokens', an instance of "
             "'sklearn.frozen._frozen.FrozenEstimator' or None. Got 3 instead.",
         ),
         ("tokenizer", "x", "a callable or None. Got 'x' instead."),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -11,9 +11,7 @@ from sklearn.utils._optional_dependencies import check_matplotlib_support
 from sklearn.utils.validation import check_is_fitted
 
 from skelmo.display.looks import COLORS, DARK, GREY, SMALL
-
-if TYPE_CHECKING:
-    from skelmo.estimators.vectorizer import ElmoVectorizer
+from skelmo.estimators.vectorizer import ElmoVectorizer
 
 _HEADROOM = 1.4  # for the legend, above the highest bar
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -15,10 +15,8 @@ from sklearn.utils._optional_dependencies import check_matplotlib_support
 from skelmo.display.labels import label_points
 from skelmo.display.looks import COLORS, GREY, MARKERS, PALE, SMALL, cut, look_of
 from skelmo.display.token_similarity import check_token_vectors
+from skelmo.estimators.vectorizer import ElmoVectorizer
 from skelmo.validation import is_missing, iterate_documents
-
-if TYPE_CHECKING:
-    from skelmo.estimators.vectorizer import ElmoVectorizer
 
 _LEAST = 3  # occurrences; fewer always lie on a line
 _AROUND = 3  # tokens of context at each side

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -11,9 +11,7 @@ from sklearn.metrics.pairwise import cosine_similarity
 from sklearn.utils._optional_dependencies import check_matplotlib_support
 
 from skelmo.display.looks import SMALL, cut
-
-if TYPE_CHECKING:
-    from skelmo.estimators.vectorizer import ElmoVectorizer
+from skelmo.estimators.vectorizer import ElmoVectorizer
 
 _POINTS = 72  # of an inch
 _CELL = (0.18, 0.5)  # inches, least and most

@@ -1,6 +1,6 @@
 """A health report of texts that are about to be encoded or trained on."""
 
-from skelmo.inspection.inspecting import inspect_text
+from skelmo.inspection.examination import inspect_text
 from skelmo.inspection.report import TextReport
 
 __all__ = ["TextReport", "inspect_text"]

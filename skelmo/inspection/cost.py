@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from time import perf_counter
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,13 +13,11 @@ from skelmo.encoding.encoder import Encoder
 from skelmo.encoding.pooling import POOLINGS
 from skelmo.encoding.token_cache import TokenCache
 from skelmo.estimators.language_model import ElmoLanguageModel
+from skelmo.estimators.vectorizer import ElmoVectorizer
 from skelmo.resolving import encoder_of
 from skelmo.text.distinct import Distinct
 from skelmo.text.sequences import Sequences, ranges
 from skelmo.transforming import pooler_of
-
-if TYPE_CHECKING:
-    from skelmo.estimators.vectorizer import ElmoVectorizer
 
 # Rows that go through the network to time it: more and more, until a pass of them and
 # those before take so many seconds; the next would take about four times as many.

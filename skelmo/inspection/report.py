@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from html import escape
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import pandas as pd
 
 from skelmo.inspection.cost import EncodingEstimate
+from skelmo.inspection.counts import CutTokens, Quantiles, TokenExample, UnseenTokens
 from skelmo.inspection.damage import REMEDIES, Occurrences
-from skelmo.inspection.measures import CutTokens, Quantiles, TokenExample, UnseenTokens
 from skelmo.transforming import RARELY
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 _FEW = 0.01  # a share of documents that asks for no advice
 _UNSEEN = 0.05  # a share of tokens that asks for none
@@ -104,8 +103,6 @@ class TextReport:
         frame : pandas.DataFrame
             A column "value", with names such as "tokens.median" as its index.
         """
-        import pandas as pd
-
         numbers = dict(_numbers("", vars(self)))
         return pd.DataFrame({"value": numbers}, index=list(numbers), dtype=float)
 

@@ -4,7 +4,7 @@ scikit-learn's `check_estimator` runs one check on a transformer of one-dimensio
 input. Here are its other checks as well, and checks of documents.
 """
 
-from skelmo.testing.checking import (
+from skelmo.testing.contract import (
     CheckResult,
     KnownFailure,
     check_text_transformer,

@@ -8,8 +8,8 @@ from functools import partial
 from typing import Any, NamedTuple
 from unittest import SkipTest
 
-from skelmo.testing.documents import DOCUMENTS, document_checks
 from skelmo.testing.matrices import DATA_FREE, scikit_learn_checks
+from skelmo.testing.texts import DOCUMENTS, document_checks
 
 
 class KnownFailure(SkipTest):

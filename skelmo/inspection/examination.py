@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from sklearn.frozen import FrozenEstimator
@@ -13,25 +13,23 @@ from sklearn.utils._param_validation import HasMethods, StrOptions, validate_par
 from sklearn.utils.validation import check_is_fitted
 
 from skelmo.estimators.language_model import ElmoLanguageModel
+from skelmo.estimators.vectorizer import ElmoVectorizer
 from skelmo.fitting import analyzer_of
 from skelmo.inspection.cost import estimate
-from skelmo.inspection.damage import DamageCounter
-from skelmo.inspection.measures import (
+from skelmo.inspection.counts import (
     long_tokens,
     quantiles_of,
     script_shares,
     token_counts,
     unseen_tokens,
 )
+from skelmo.inspection.damage import DamageCounter
 from skelmo.inspection.report import TextReport
 from skelmo.models import shared as shared_models
 from skelmo.text.analysis import Analyzer
 from skelmo.text.distinct import index_distinct
 from skelmo.transforming import vectorizer_analyzer
 from skelmo.validation import iterate_documents
-
-if TYPE_CHECKING:
-    from skelmo.estimators.vectorizer import ElmoVectorizer
 
 _OWNER = "inspect_text"
 
