@@ -394,6 +394,9 @@ def test_rules_for_names_see_what_they_forbid():
     assert names_of_no_subject(files) == ["text.utils", "cli.fitting"]
 
 
+SEVERAL_NAMES = r"\*{0,2}\w+(, \*{0,2}\w+)+"
+
+
 def combined_parameters(tree):
     """Entries of docstrings that describe several names at once."""
     documented = ast.Module, ast.ClassDef, ast.FunctionDef
@@ -406,7 +409,7 @@ def combined_parameters(tree):
             is_entry = section is not None and re.match(r"[^\s-]", line)
             names, colon, _ = line.partition(" :")
             has_names = colon or section in {"Parameters", "Attributes"}
-            if is_entry and line != section and has_names and "," in names:
+            if is_entry and has_names and re.fullmatch(SEVERAL_NAMES, names):
                 yield line
 
 
@@ -430,6 +433,7 @@ def test_rule_for_parameters_sees_what_it_forbids():
             Returns
             -------
             first, second : int, float
+            (data, target) : tuple
             ndarray of shape (n,), float32
 
             Notes

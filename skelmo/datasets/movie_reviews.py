@@ -72,7 +72,9 @@ def fetch_movie_reviews(
         environment variable ``SKELMO_DATA`` names, else ``~/skelmo_data``.
     download_if_missing : bool, default=True
         If False, raise an OSError when the archive is not in `data_home`.
-    return_X_y, as_frame : bool, default=False
+    return_X_y : bool, default=False
+        As for :func:`load_docstrings`.
+    as_frame : bool, default=False
         As for :func:`load_docstrings`.
     n_retries : int, default=3
         How often all addresses are tried again after a failure.

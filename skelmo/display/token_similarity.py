@@ -31,8 +31,10 @@ class TokenSimilarityDisplay:
     ----------
     similarities : array-like of shape (n_first, n_second)
         A row for each token of the first text.
-    first_tokens, second_tokens : sequence of str
-        Of length n_first and n_second.
+    first_tokens : sequence of str
+        Of length n_first.
+    second_tokens : sequence of str
+        Of length n_second.
 
     Attributes
     ----------
@@ -90,8 +92,10 @@ class TokenSimilarityDisplay:
         vectorizer : ElmoVectorizer
             Fitted; its layers are those compared. A vectorizer of `skelmo.baselines`
             will do, too.
-        first, second : str or list of str
-            One document each, of the kind that the vectorizer takes.
+        first : str or list of str
+            One document, of the kind that the vectorizer takes.
+        second : str or list of str
+            Another one.
         include_values : bool or None, default=None
             Whether cells hold their number; None writes it where it has room.
         cmap : str, default="viridis"
@@ -154,8 +158,10 @@ class TokenSimilarityDisplay:
         Parameters
         ----------
         similarities : array-like of shape (n_first, n_second)
-        first_tokens, second_tokens : sequence of str
-            Of length n_first and n_second.
+        first_tokens : sequence of str
+            Of length n_first.
+        second_tokens : sequence of str
+            Of length n_second.
         include_values : bool or None, default=None
             Whether cells hold their number; None writes it where it has room.
         cmap : str, default="viridis"

@@ -80,8 +80,12 @@ class DocumentPool:
     ----------
     pooling : sequence of str
         As in `HalfPool`.
-    n_documents, n_layers, proj_size : int
-        N, L + 1 and P.
+    n_documents : int
+        N.
+    n_layers : int
+        L + 1.
+    proj_size : int
+        P.
     """
 
     def __init__(

@@ -35,9 +35,11 @@ class FitTasks:
     name : str
         Of the task that the whole is.
     max_epochs : int
-    X, y : object
+    X : object
         What the callbacks get as such. An iterator is left alone: one pass is all it
         has.
+    y : object
+        What the callbacks get as such.
     """
 
     def __init__(
@@ -128,8 +130,10 @@ def fit_task(estimator: Any, X: Any, y: Any) -> Iterator[Any]:
     ----------
     estimator : ElmoVectorizer
         Within its `fit`.
-    X, y : object
+    X : object
         What the callbacks get as such, an iterator apart.
+    y : object
+        What the callbacks get as such.
 
     Yields
     ------

@@ -24,14 +24,22 @@ class TextReport:
 
     Parameters
     ----------
-    n_documents, n_missing, n_empty, n_near_empty, n_duplicates : int
-        Documents: all; None, nan or NA; without tokens; with one or two; and with the
-        tokens and sentences of an earlier one.
+    n_documents : int
+        All documents.
+    n_missing : int
+        Those that are None, nan or NA.
+    n_empty : int
+        Those without tokens.
+    n_near_empty : int
+        Those with one or two.
+    n_duplicates : int
+        Those with the tokens and sentences of an earlier one.
     n_types : int
         Different tokens.
-    tokens, sentences : Quantiles
-        Of each document that is not missing. Sentences are what the language model
-        reads from a fresh state.
+    tokens : Quantiles
+        Of each document that is not missing.
+    sentences : Quantiles
+        Likewise. Sentences are what the language model reads from a fresh state.
     scripts : dict of str to float
         Share of the letters, the largest first.
     damage : dict of str to Occurrences

@@ -96,8 +96,10 @@ def pack(
     ----------
     sequences : ndarray of shape (B,), int64
         What the caller knows them by.
-    starts, lengths : ndarray of shape (B,), int64
-        Where each lies in the flat token array; the longest first.
+    starts : ndarray of shape (B,), int64
+        Where each begins in the flat token array.
+    lengths : ndarray of shape (B,), int64
+        The longest first.
 
     Returns
     -------

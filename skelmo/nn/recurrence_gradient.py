@@ -37,8 +37,10 @@ def scan_gradient(
     Parameters
     ----------
     grad_out : torch.Tensor of shape (D, n, P)
-    x, out : torch.Tensor of shape (D, n, P)
-        What `scan` was given and returned.
+    x : torch.Tensor of shape (D, n, P)
+        What `scan` was given.
+    out : torch.Tensor of shape (D, n, P)
+        What it returned.
     tape : Tape
         What it kept.
     batch_sizes : sequence of int of length T

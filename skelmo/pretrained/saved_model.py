@@ -189,7 +189,8 @@ def check_shapes(
 
     Parameters
     ----------
-    found, expected : dict of str to tuple of int
+    found : dict of str to tuple of int
+    expected : dict of str to tuple of int
     shown : str
         The file, as the message names it.
     by : str

@@ -84,7 +84,8 @@ def is_one_edit(a: str, b: str) -> bool:
 
     Parameters
     ----------
-    a, b : str
+    a : str
+    b : str
 
     Returns
     -------
