@@ -22,13 +22,14 @@ CLOSE = {"rtol": 0, "atol": 1e-6}
 @pytest.fixture
 def encoded(monkeypatch):
     """Return a list that grows with each document that goes through a network."""
-    found, pool_block = [], Encoder._pool_block
+    found, pool = [], Encoder.pool
 
-    def noting(self, sequences, block, pooling):
-        found.extend(block.tolist())
-        return pool_block(self, sequences, block, pooling)
+    def noting(self, *arguments, **options):
+        for documents, pooled in pool(self, *arguments, **options):
+            found.extend(documents.tolist())
+            yield documents, pooled
 
-    monkeypatch.setattr(Encoder, "_pool_block", noting)
+    monkeypatch.setattr(Encoder, "pool", noting)
     return found
 
 

@@ -1,5 +1,7 @@
 """Token vectors kept from call to call."""
 
+import functools
+import itertools
 import random
 import threading
 
@@ -8,19 +10,25 @@ import pytest
 import torch
 
 import skelmo
-from skelmo.encoding import token_cache
-from skelmo.encoding.encoder import Encoder
+from skelmo import ElmoVectorizer
 from skelmo.encoding.token_cache import TokenCache
-from skelmo.resolving import encoder_of
-from skelmo.text.sequences import index_documents
-
-P = 3
-ROW_BYTES = 4 * P + token_cache._ENTRY_BYTES
 
 
 def vector(token):
     """Return a vector that tells tokens apart."""
     return torch.tensor([float(len(token)), float(hash(token) % 997), 1.0])
+
+
+@functools.cache
+def row_bytes():
+    """Return what a token and its vector count: the least bound that keeps one."""
+
+    def n_kept(bound):
+        cache = TokenCache(bound)
+        cache.look_up(["a"], Computer())
+        return len(cache)
+
+    return next(bound for bound in itertools.count() if n_kept(bound))
 
 
 class Computer:
@@ -37,7 +45,7 @@ class Computer:
 @pytest.mark.parametrize("capacity", [0, 1, 7, 40, 1000])
 def test_vectors_are_those_computed_and_the_bound_holds(capacity):
     rng, compute = random.Random(capacity), Computer()
-    cache = TokenCache(capacity * ROW_BYTES)
+    cache = TokenCache(capacity * row_bytes())
     words = [f"w{k}" * (k % 5 + 1) for k in range(100)]
     for _ in range(60):
         tokens = rng.sample(words, rng.randint(1, 30))
@@ -53,7 +61,7 @@ def test_vectors_are_those_computed_and_the_bound_holds(capacity):
 
 
 def test_the_least_recently_used_goes_first():
-    cache, compute = TokenCache(3 * ROW_BYTES), Computer()
+    cache, compute = TokenCache(3 * row_bytes()), Computer()
     cache.look_up(["a", "b", "c"], compute)
     cache.look_up(["a"], compute)
     cache.look_up(["d"], compute)
@@ -63,7 +71,7 @@ def test_the_least_recently_used_goes_first():
 
 
 def test_threads_get_their_own_vectors():
-    cache, wrong = TokenCache(20 * ROW_BYTES), []
+    cache, wrong = TokenCache(20 * row_bytes()), []
 
     def work(seed):
         rng = random.Random(seed)
@@ -82,38 +90,56 @@ def test_threads_get_their_own_vectors():
     assert len(cache) == 20
 
 
-def test_an_encoder_computes_a_token_once_until_the_cache_is_cleared(
-    language_model, monkeypatch
-):
-    asked = []
-    compute = Encoder._compute
+@pytest.fixture
+def computed(monkeypatch):
+    """Return a list that grows with each token that a network computes."""
+    found, look_up = [], TokenCache.look_up
 
-    def noting(self, tokens):
-        asked.extend(tokens)
-        return compute(self, tokens)
+    def noting(self, tokens, compute):
+        def note(missing):
+            found.extend(missing)
+            return compute(missing)
 
-    monkeypatch.setattr(Encoder, "_compute", noting)
+        return look_up(self, tokens, note)
+
+    monkeypatch.setattr(TokenCache, "look_up", noting)
+    return found
+
+
+def test_a_model_computes_a_token_once_until_the_cache_is_cleared(frozen, computed):
+    settings = {"language_model": frozen, "tokenizer": str.split, "cache": None}
+    first = ElmoVectorizer(**settings).fit(["a"])
+    second = ElmoVectorizer(**settings, pooling="max").fit(["a"])
+    computed.clear()
+    features = first.transform(["a cat sat", "a dog"])
+    assert sorted(computed) == ["</S>", "<S>", "a", "cat", "dog", "sat"]
+    computed.clear()
+    np.testing.assert_allclose(
+        first.transform(["a cat sat", "a dog"]), features, rtol=0, atol=1e-6
+    )
+    assert computed == []
+    second.transform(["the dog sat"])
+    assert computed == ["the"]
     skelmo.clear_cache()
-    first = index_documents([[["a", "cat", "sat"]], [["a", "dog"]]])
-    second = index_documents([[["the", "dog", "sat"]]])
-    ((_, pooled),) = encoder_of(language_model).pool(first, ["mean"])
-    assert sorted(asked) == sorted(first.tokens)
-    asked.clear()
-    ((_, again),) = encoder_of(language_model).pool(first, ["mean"])
-    np.testing.assert_allclose(again, pooled, rtol=0, atol=1e-6)
-    assert asked == []
-    list(encoder_of(language_model).pool(second, ["mean"]))
-    assert asked == ["the"]
-    skelmo.clear_cache()
-    list(encoder_of(language_model).pool(second, ["mean"]))
-    assert sorted(asked[1:]) == sorted(second.tokens)
+    computed.clear()
+    second.transform(["the dog sat"])
+    assert sorted(computed) == ["</S>", "<S>", "dog", "sat", "the"]
 
 
 @pytest.mark.filterwarnings("ignore:.*computes in bfloat16:UserWarning")
-def test_precisions_do_not_share_vectors(language_model):
-    caches = [
-        encoder_of(language_model, precision=precision).cache
+def test_precisions_do_not_share_vectors(frozen, computed):
+    documents = ["a cat", "a dog"]
+    settings = {"language_model": frozen, "tokenizer": str.split, "cache": None}
+    exact, rough, same = (
+        ElmoVectorizer(**settings, precision=precision).fit(["a"])
         for precision in ("float32", "bfloat16", "auto")
-    ]
-    assert caches[0] is caches[2]
-    assert caches[0] is not caches[1]
+    )
+    exact.transform(documents)
+    computed.clear()
+    same.transform(documents)
+    assert computed == []
+    skelmo.clear_cache()
+    exact.transform(documents)
+    computed.clear()
+    rough.transform(documents)
+    assert sorted(computed) == ["</S>", "<S>", "a", "cat", "dog"]
