@@ -22,7 +22,7 @@ from sklearn.model_selection import train_test_split
 from sklearn.pipeline import make_pipeline
 
 from skelmo.datasets import fetch_movie_reviews, load_docstrings, movie_reviews
-from skelmo.datasets.docstrings import _clean, _summary
+from skelmo.datasets.docstrings import summary_of
 
 ROOT = Path(__file__).parents[1]
 
@@ -152,7 +152,7 @@ def test_load_docstrings_other_outputs_agree_with_bunch(docstrings):
     ],
 )
 def test_summary_of_a_docstring(docstring, summary):
-    assert _clean(_summary(docstring)) == summary
+    assert summary_of(docstring) == summary
 
 
 # --- fetch_movie_reviews ---------------------------------------------------------
@@ -385,7 +385,7 @@ def test_read_polarity_agrees_with_the_shared_copy():
     rows = [row.split("\t") for row in path.read_text("utf-8").split("\n")[1:] if row]
     negative = [text for label, text in rows if label == "0"]
     positive = [text for label, text in rows if label == "1"]
-    sides = movie_reviews._read_polarity(make_archive(negative, positive))
+    sides = movie_reviews.read_polarity(make_archive(negative, positive))
     assert [len(side) for side in sides] == [5331, 5331]
     # The shared copy was decoded as Latin-1, which keeps the bytes.
     expected = [text.encode("latin-1").decode("cp1252") for text in negative + positive]

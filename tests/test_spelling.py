@@ -2,6 +2,7 @@
 
 import random
 import string
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -91,10 +92,13 @@ def test_unknown_words_get_the_vector_of_the_nearest(with_words):
 
     handle = token_encoder.register_forward_pre_hook(note)
     try:
-        encoder._compute(["garten", "Brigth", "xyzzy", "quiet"])
+        replace(encoder, cache=None).token_vectors(
+            ["garten", "Brigth", "xyzzy", "quiet"]
+        )
         rows = [model.vocabulary_[k] for k in with_row["rows"]]
         assert sorted(rows) == ["<UNK>", "bright", "garden", "quiet"]
-        encoder_of(model, unknown_words="characters")._compute(["garten", "quiet"])
+        encoder = encoder_of(model, unknown_words="characters")
+        replace(encoder, cache=None).token_vectors(["garten", "quiet"])
         rows = [model.vocabulary_[k] for k in with_row["rows"]]
         assert sorted(rows) == ["<UNK>", "quiet"]
     finally:

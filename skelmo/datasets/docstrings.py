@@ -134,7 +134,7 @@ def _summaries(library):
         names.setdefault(_docstring(candidates[name]), name)
     texts: dict[str, str] = {}
     for docstring, name in names.items():
-        text = _clean(_summary(docstring))
+        text = summary_of(docstring)
         if len(text.split()) >= _MIN_WORDS:
             texts.setdefault(text, name)
     return texts
@@ -180,7 +180,21 @@ def _docstring(value):
     return text if isinstance(text, str) and is_own else ""
 
 
-def _summary(docstring):
+def summary_of(docstring):
+    """Return the first paragraph of a docstring as prose, in one line.
+
+    Parameters
+    ----------
+    docstring : str
+
+    Returns
+    -------
+    summary : str
+    """
+    return _clean(_first_paragraph(docstring))
+
+
+def _first_paragraph(docstring):
     """Return the first paragraph of prose, "" if a section comes before it."""
     for paragraph in re.split(r"\n\s*\n", inspect.cleandoc(docstring)):
         text = _SIGNATURES.sub("", paragraph)

@@ -116,7 +116,7 @@ def fetch_movie_reviews(
         path.parent.mkdir(parents=True, exist_ok=True)
         content = _download(_MOVIE_REVIEWS, path, n_retries, delay, verbose)
         replace_file(path, lambda staged: staged.write_bytes(content))
-    negative, positive = _read_polarity(content)
+    negative, positive = read_polarity(content)
     bunch = Bunch(
         data=negative + positive,
         target=np.repeat(np.arange(2, dtype=np.int64), [len(negative), len(positive)]),
@@ -175,7 +175,7 @@ def _receive(url, sha256, verbose):
     return content
 
 
-def _read_polarity(content):
+def read_polarity(content):
     """Return the negative and the positive sentences of the archive, in file order."""
     files = {}  # read, not extracted: the members' paths touch no disk
     with tarfile.open(fileobj=io.BytesIO(content), mode="r:gz") as archive:
