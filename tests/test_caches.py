@@ -1,5 +1,6 @@
 """One forward pass for each distinct document, whatever is done with it."""
 
+import os
 import threading
 
 import numpy as np
@@ -185,6 +186,28 @@ def test_clearing_frees_models_and_vectors(language_model, texts, encoded, tmp_p
     assert skelmo.cache_info() == (0, 0, 0, 0)
     assert_allclose(vectorizer.transform(texts), expected, **CLOSE)
     assert clone(vectorizer).fit(texts).language_model_.network_ is not network
+
+
+def test_clearing_a_directory_removes_a_model_at_once(tmp_path, monkeypatch):
+    models = tmp_path / "cache" / "models"
+    for name in ("a", "b"):
+        (models / name).mkdir(parents=True)
+        for file in ("config.json", "weights.safetensors"):
+            (models / name / file).write_text(name)
+    seen, unlink = [], os.unlink
+
+    def looking(*arguments, **options):
+        there = [path for path in models.iterdir() if path.name in {"a", "b"}]
+        if "activations" not in str(arguments[0]):
+            seen.append([len(list(path.iterdir())) for path in there])
+        return unlink(*arguments, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "unlink", looking)
+        skelmo.clear_cache(tmp_path / "cache")
+    assert seen == [[2], [2], [], []]
+    assert not models.exists()
+    skelmo.clear_cache(tmp_path / "cache")
 
 
 def test_information_is_asked_of_a_cache():

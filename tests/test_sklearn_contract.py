@@ -159,7 +159,7 @@ def skip_as_expected(check, estimator):
 @pytest.mark.parametrize("check", CHECKS)
 def test_checks_of_the_vectorizer(check, vectorizer):
     if vectorizer.layers == "learned" and "weight_equiv" in check.__name__:
-        pytest.skip("float32 rounds by more than it allows; test_mixing tests the mix")
+        pytest.skip("float32 rounds by more than it allows; see test_layer_mix")
     skip_as_expected(check, vectorizer)
 
 

@@ -90,8 +90,9 @@ def clear_cache(cache: str | os.PathLike[str] = "memory") -> None:
     directory = models_directory(cache)
     if directory is not None:
         with suppress(OSError):  # where there is none
-            for model in directory.iterdir():
+            for model in filter(Path.is_dir, directory.iterdir()):
                 remove_directory(model)
+            directory.rmdir()
         return
     token_cache.clear_all()
     shared_models.forget()
