@@ -8,7 +8,7 @@ markers), P projection, H hidden (cell), L LSTM layers, V vocabulary.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import torch
@@ -21,30 +21,38 @@ from skelmo.nn.recurrence import Clip, Prepared, State, Weights, prepare
 from skelmo.nn.softmax import SoftmaxLoss
 
 
+def _whole(default: int, minimum: int = 1) -> int:
+    """Return a field of a whole number, which says what is the least."""
+    return field(default=default, metadata={"minimum": minimum})
+
+
 @dataclass(frozen=True)
 class BiLMConfig:
     """Everything that fixes the shapes and the arithmetic of a `BiLM`.
 
-    Defaults are those of `skelmo.ElmoLanguageModel`.
+    What a field may be is in its metadata: "minimum" of a whole number, "choices" of
+    a str, "positive" of a number that may also be None. Estimators and readers of
+    files take names, defaults and limits from here.
     """
 
     filters: tuple[tuple[int, int], ...] = (
         (1, 32), (2, 32), (3, 64), (4, 128), (5, 128), (6, 128),
     )  # fmt: skip
-    char_embedding_dim: int = 16
-    n_highway: int = 1
-    activation: str = "relu"
-    max_characters: int = 50  # bytes of a token, its two word markers included
-    word_embedding_dim: int = 0  # 0: characters only
-    n_words: int = 0  # rows of the word-level embedding
+    char_embedding_dim: int = _whole(16)
+    n_highway: int = _whole(1, minimum=0)
+    activation: str = field(default="relu", metadata={"choices": ("relu", "tanh")})
+    # Bytes of a token, its two word markers included.
+    max_characters: int = _whole(50, minimum=3)
+    word_embedding_dim: int = _whole(0, minimum=0)  # 0: characters only
+    n_words: int = _whole(0, minimum=0)  # rows of the word-level embedding
     lowercase: bool = False  # words of the vocabulary; characters keep their case
     token_projection: bool = True  # False: CNN features are the token vector
-    hidden_size: int = 512
-    proj_size: int = 128
-    num_layers: int = 2
+    hidden_size: int = _whole(512)
+    proj_size: int = _whole(128)
+    num_layers: int = _whole(2)
     lstm_projection: bool = True  # False: no projection, hidden_size = proj_size
-    cell_clip: float | None = 3.0
-    proj_clip: float | None = 3.0
+    cell_clip: float | None = field(default=3.0, metadata={"positive": True})
+    proj_clip: float | None = field(default=3.0, metadata={"positive": True})
     skip_connections: bool = True
 
     @property

@@ -52,6 +52,35 @@ _OFFICIAL = {
 }
 
 
+def find(name_or_path: str | os.PathLike[str]) -> Path:
+    """Return where a model lies, if it does: the one rule from what users give.
+
+    Parameters
+    ----------
+    name_or_path : str or os.PathLike
+        A str that is a bundled name means that model; ``"./name"`` and any other
+        os.PathLike, ``Path("name")`` too, are paths.
+
+    Returns
+    -------
+    path : pathlib.Path
+
+    Raises
+    ------
+    TypeError
+        If it is neither a str nor a path.
+    """
+    if not isinstance(name_or_path, str | os.PathLike):
+        raise TypeError(
+            "A language model is loaded by a str or a path, got "
+            f"{type(name_or_path).__name__} {repr(name_or_path)[:40]}. Give a bundled "
+            "name or a directory."
+        )
+    if isinstance(name_or_path, str) and name_or_path in BUNDLED:
+        return BUNDLED[name_or_path]
+    return Path(os.fspath(name_or_path)).expanduser()
+
+
 def load(name_or_path: str | os.PathLike[str]) -> SavedModel:
     """Load a language model by its bundled name or from its files.
 
@@ -76,16 +105,7 @@ def load(name_or_path: str | os.PathLike[str]) -> SavedModel:
     ValueError
         If what is there cannot be read.
     """
-    if not isinstance(name_or_path, str | os.PathLike):
-        raise TypeError(
-            "A language model is loaded by a str or a path, got "
-            f"{type(name_or_path).__name__} {repr(name_or_path)[:40]}. Give a bundled "
-            "name or a directory."
-        )
-    given = os.fspath(name_or_path)
-    if isinstance(name_or_path, str) and given in BUNDLED:
-        return _read(BUNDLED[given])
-    path = Path(given).expanduser()
+    path, given = find(name_or_path), os.fspath(name_or_path)
     if not given or not path.exists():
         raise FileNotFoundError(_nothing_there(given))
     if path.is_file() and (

@@ -214,30 +214,31 @@ def _check_version(fields: Fields) -> None:
 
 
 def _read_architecture(fields: Fields) -> BiLMConfig:
-    known = {field.name for field in dataclasses.fields(BiLMConfig)}
-    if unknown := sorted(fields.values.keys() - known):
+    known = {field.name: field for field in dataclasses.fields(BiLMConfig)}
+    if unknown := sorted(fields.values.keys() - known.keys()):
         raise ValueError(
             f"{fields.shown}: key '{fields.prefix}{unknown[0]}' is unknown. "
             f"{fields.remedy}"
         )
     return BiLMConfig(
-        filters=fields.filters("filters"),
-        char_embedding_dim=fields.integer("char_embedding_dim"),
-        n_highway=fields.integer("n_highway", minimum=0),
-        activation=fields.choice("activation", ("relu", "tanh")),
-        max_characters=fields.integer("max_characters", minimum=3),
-        word_embedding_dim=fields.integer("word_embedding_dim", minimum=0),
-        n_words=fields.integer("n_words", minimum=0),
-        lowercase=fields.flag("lowercase", default=False),  # first files lack it
-        token_projection=fields.flag("token_projection"),
-        hidden_size=fields.integer("hidden_size"),
-        proj_size=fields.integer("proj_size"),
-        num_layers=fields.integer("num_layers"),
-        lstm_projection=fields.flag("lstm_projection"),
-        cell_clip=fields.clip("cell_clip"),
-        proj_clip=fields.clip("proj_clip"),
-        skip_connections=fields.flag("skip_connections"),
+        **{name: _read_field(fields, each) for name, each in known.items()}
     )
+
+
+def _read_field(fields: Fields, field: dataclasses.Field[Any]) -> Any:
+    """Read what a field of the architecture says that it may be."""
+    name, limits = field.name, field.metadata
+    if name == "filters":
+        return fields.filters(name)
+    if "minimum" in limits:
+        return fields.integer(name, minimum=limits["minimum"])
+    if "choices" in limits:
+        return fields.choice(name, limits["choices"])
+    if "positive" in limits:
+        return fields.clip(name)
+    if name == "lowercase":  # the first files lack it
+        return fields.flag(name, default=False)
+    return fields.flag(name)
 
 
 def _find(files: ModelFiles, name: str, hashes: Fields) -> str:

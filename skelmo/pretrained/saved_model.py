@@ -48,6 +48,35 @@ class SavedModel:
     source: str = ""
 
 
+# Parameters that may be functions, of which files hold the name alone.
+FUNCTIONS = ("tokenizer", "sentence_splitter")
+
+
+def check_functions(saved: SavedModel, given: Collection[str]) -> None:
+    """Raise unless the functions that a model was trained with are given again.
+
+    Parameters
+    ----------
+    saved : SavedModel
+    given : collection of str
+        Names of the parameters that are given.
+
+    Raises
+    ------
+    ValueError
+        If the model was trained with a function that is not among them.
+    """
+    known = saved.settings.get("parameters", {})
+    for name in FUNCTIONS:
+        if isinstance(known.get(name), dict) and name not in given:
+            function = known[name]["function"]
+            raise ValueError(
+                f"{saved.source}: the model was trained with a {name} of its own, "
+                f"{function}, which files do not hold. Give it again, as in "
+                f"{name}={function.rpartition('.')[2]}."
+            )
+
+
 def drop_tied(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Leave the softmax's weight out where it is that of the word-level embedding.
 

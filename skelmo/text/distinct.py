@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skelmo.text.analysis import Analyzer, up_to
-from skelmo.text.sequences import Sequences, index_documents
+from skelmo.text.sequences import Sequences, index_documents, ranges
 
 _KEY_BYTES = 16
 
@@ -42,6 +42,22 @@ class Distinct(NamedTuple):
         rows = np.argsort(self.place, kind="stable")
         numbers = np.arange(len(self.keys) + 1)
         return rows, np.searchsorted(self.place[rows], numbers)
+
+    @property
+    def repeated(self) -> Sequences:
+        """Sequences of all documents but the missing ones, in their order."""
+        which, known = self.place[self.place >= 0], self.sequences
+        if len(which) == len(self.keys):
+            return known
+        n_sequences = np.diff(known.document_offsets)[which]
+        members = ranges(known.document_offsets[which], n_sequences)
+        lengths = known.lengths[members]
+        return Sequences(
+            known.tokens,
+            known.token_ids[ranges(known.offsets[members], lengths)],
+            np.concatenate([[0], np.cumsum(lengths)]),
+            np.concatenate([[0], np.cumsum(n_sequences)]),
+        )
 
 
 def index_distinct(
