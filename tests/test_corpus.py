@@ -14,6 +14,7 @@ from skelmo.scoring.corpus import (
 )
 from skelmo.text import sequences as sequences_module
 from skelmo.text.sequences import Sequences, index_documents
+from skelmo.text.token_indexer import TokenIndexer
 from skelmo.text.truncation import count_truncation
 
 DOCUMENTS = [
@@ -58,7 +59,7 @@ def test_vocabulary_is_chosen_from_the_documents_trained_on():
 def test_corpus_looks_up_characters_and_words(monkeypatch, chunk):
     monkeypatch.setattr(sequences_module, "CHUNK", chunk)
     vocabulary = ["<S>", "</S>", "<UNK>", "the", "cat"]
-    corpus = make_corpus(index_documents(DOCUMENTS), vocabulary, 12)
+    corpus = make_corpus(index_documents(DOCUMENTS), TokenIndexer.of(vocabulary, 12))
     for token, ids, word in zip(
         corpus.sequences.tokens, corpus.char_ids, corpus.word_of_token, strict=True
     ):
@@ -71,9 +72,9 @@ def test_corpus_looks_up_characters_and_words(monkeypatch, chunk):
 
 
 def test_unknown_share_is_one_of_nothing_known_and_zero_of_nothing():
-    special = ["<S>", "</S>", "<UNK>"]
-    assert make_corpus(index_documents(DOCUMENTS), special, 50).unknown_share == 1.0
-    assert make_corpus(index_documents([[]]), special, 50).unknown_share == 0.0
+    indexer = TokenIndexer.of(["<S>", "</S>", "<UNK>"])
+    assert make_corpus(index_documents(DOCUMENTS), indexer).unknown_share == 1.0
+    assert make_corpus(index_documents([[]]), indexer).unknown_share == 0.0
 
 
 @pytest.mark.parametrize(
@@ -134,7 +135,9 @@ def test_what_is_counted_over_all_tokens_takes_the_memory_of_a_chunk(
     offsets = np.linspace(0, len(ids), n_documents + 1).astype(np.int64)
     tokens = [f"{k:0100}" for k in range(100)]
     sequences = Sequences(tokens, ids, offsets, np.arange(n_documents + 1))
-    corpus = make_corpus(sequences, ["<S>", "</S>", "<UNK>", *tokens[50:]], 50)
+    corpus = make_corpus(
+        sequences, TokenIndexer.of(["<S>", "</S>", "<UNK>", *tokens[50:]])
+    )
     tracemalloc.start()
     try:
         counts = count_tokens(sequences, np.arange(n_documents))

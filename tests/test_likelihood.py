@@ -15,6 +15,7 @@ from skelmo.scoring.likelihood import (
     predicting_rows,
 )
 from skelmo.text.sequences import index_documents
+from skelmo.text.token_indexer import TokenIndexer
 
 WORDS = ["<S>", "</S>", "<UNK>", "a", "b", "tree"]
 OPTIONS, ARRAYS = random_model(
@@ -40,7 +41,9 @@ def model():
 
 
 def corpus_of(sentences):
-    return make_corpus(index_documents([[s] for s in sentences]), WORDS, 50)
+    return make_corpus(
+        index_documents([[s] for s in sentences]), TokenIndexer.of(WORDS)
+    )
 
 
 def evaluate(model, sentences, which=None, budget=8192):

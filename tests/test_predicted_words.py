@@ -268,3 +268,31 @@ def test_a_foreign_model_predicts_nothing(tmp_path):
     )
     with pytest.raises(ValueError, match=sure(message)):
         ElmoLanguageModel.load(foreign).predict_words(["A cat."])
+
+
+@pytest.mark.parametrize(
+    ("n_words", "error", "message"),
+    [
+        (
+            0,
+            ValueError,
+            "ElmoLanguageModel.predict_words needs n_words to be at least 1, got 0. "
+            "Pass the number of words to give for each token, as in n_words=10.",
+        ),
+        (
+            1.5,
+            TypeError,
+            "ElmoLanguageModel.predict_words needs an int as n_words, got 1.5. Pass "
+            "the number of words to give for each token, as in n_words=10.",
+        ),
+    ],
+)
+def test_what_cannot_be_given_is_refused_before_anything_is_read(
+    language_model, n_words, error, message
+):
+    def documents():
+        raise AssertionError("a document was read")
+        yield ""
+
+    with pytest.raises(error, match=f"^{re.escape(message)}$"):
+        language_model.predict_words(documents(), 0, n_words=n_words)

@@ -16,10 +16,10 @@ from tiny_runs import (
     weights_of,
 )
 
+from skelmo.models.trained import TrainedModel
 from skelmo.nn.bilm import LanguageModel
 from skelmo.nn.softmax import SoftmaxLoss
-from skelmo.training.pretraining import (
-    Start,
+from skelmo.training.initialization import (
     build_model,
     copy_known,
     fill_word_vectors,
@@ -57,7 +57,7 @@ def test_a_start_gives_its_weights_by_word():
     source = build_model(WITH_WORDS, WORDS, 0)
     vocabulary = [*SPECIAL, "Zebra", "new", "the"]
     fresh = build_model(WITH_WORDS, vocabulary, 5)
-    model = build_model(WITH_WORDS, vocabulary, 5, Start(source, WORDS))
+    model = build_model(WITH_WORDS, vocabulary, 5, TrainedModel(source, WORDS))
     mine, yours, random = map(weights_of, (model, source, fresh))
     for name, array in mine.items():
         if not (name.startswith("softmax.") or ".word_embedding." in name):
@@ -72,7 +72,7 @@ def test_a_start_gives_its_weights_by_word():
 def test_the_sizes_of_a_start_replace_those_of_the_plan():
     source = build_model(PLAN, WORDS, 0)
     other = replace(PLAN, config=replace(CONFIG, hidden_size=5, num_layers=1))
-    model = build_model(other, WORDS, 1, Start(source, WORDS))
+    model = build_model(other, WORDS, 1, TrainedModel(source, WORDS))
     assert_same_weights(model, source)
     assert model.bilm.config == source.bilm.config
 
@@ -81,7 +81,7 @@ def test_a_start_without_words_gives_the_rest():
     bilm = build_model(PLAN, WORDS, 0).bilm
     source = LanguageModel(bilm, SoftmaxLoss(0, 8))
     model, fresh = (build_model(PLAN, WORDS, 3) for _ in range(2))
-    copy_known(Start(source, None), model, WORDS)
+    copy_known(TrainedModel(source, None), model, WORDS)
     assert_same_weights(model.bilm, bilm)
     assert_same_weights(model.softmax, fresh.softmax)
 
@@ -89,7 +89,7 @@ def test_a_start_without_words_gives_the_rest():
 def test_the_start_itself_is_not_trained():
     source = build_model(PLAN, WORDS, 0)
     before = weights_of(source)
-    result = run(start=Start(source, WORDS))
+    result = run(start=TrainedModel(source, WORDS))
     assert differ(result.model.bilm, source.bilm)
     for name, array in weights_of(source).items():
         np.testing.assert_array_equal(array, before[name])
@@ -97,7 +97,9 @@ def test_the_start_itself_is_not_trained():
 
 def test_epochs_behind_a_start_decide_the_draws():
     source = build_model(PLAN, WORDS, 0)
-    models = [run(start=Start(source, WORDS, n)).model for n in (0, 0, 3)]
+    models = [
+        run(start=TrainedModel(source, WORDS, n_epochs=n)).model for n in (0, 0, 3)
+    ]
     assert_same_weights(models[0], models[1])
     assert differ(models[0], models[2])
 
@@ -135,7 +137,7 @@ def test_a_start_is_stronger_than_word_vectors(tmp_path, tied):
     plan = replace(PLAN, config=config, tie_weights=tied)
     source = build_model(plan, WORDS, 0)
     given = replace(plan, init_word_vectors=str(path))
-    model = build_model(given, [*WORDS, "new"], 1, Start(source, WORDS))
+    model = build_model(given, [*WORDS, "new"], 1, TrainedModel(source, WORDS))
     rows = embedding_of(model).weight
     torch.testing.assert_close(rows[:-1], embedding_of(source).weight, rtol=0, atol=0)
     assert rows[-1].tolist() == [8, 7, 6, 5, 4, 3, 2, 1]
@@ -153,7 +155,7 @@ def test_the_vocabulary_is_of_the_documents_trained_on():
     assert set(rare.vocabulary) == {*SPECIAL, *(w for w, n in counts.items() if n > 8)}
     n = sum(len(s) for d in documents for s in d)
     unknown = sum(t not in rare.vocabulary for d in documents for s in d for t in s)
-    assert rare.unknown_share == pytest.approx(unknown / n)
+    assert rare.trained.unknown_share == pytest.approx(unknown / n)
 
 
 def test_documents_without_text_are_not_held_out():
@@ -179,24 +181,24 @@ def test_training_starts_from_the_weights_that_are_built():
 
 def test_what_training_has_given_so_far_is_a_copy():
     watched = []
-    result = run(watch=watched.append)
+    result = run(watch=watched.append).trained
     (so_far,) = watched
     copied = so_far()
-    assert_same_weights(copied.model, result.model)
-    assert not copied.model.training
+    assert_same_weights(copied.network, result.network)
+    assert not copied.network.training
     assert copied.vocabulary == result.vocabulary
-    assert copied.state == result.state
+    assert (copied.n_epochs, copied.n_tokens) == (result.n_epochs, result.n_tokens)
+    assert copied.history == result.history
     assert copied.unknown_share == result.unknown_share
     assert copied.optimizer.keys() == result.optimizer.keys()
     before = (
-        weights_of(result.model),
+        weights_of(result.network),
         {k: v.copy() for k, v in result.optimizer.items()},
     )
     with torch.no_grad():
-        for parameter in copied.model.parameters():
+        for parameter in copied.network.parameters():
             parameter.zero_()
     for values in copied.optimizer.values():
         values[...] = 0
-    copied.state.history.clear()
-    np.testing.assert_equal((weights_of(result.model), result.optimizer), before)
-    assert len(result.state.history) == 3
+    np.testing.assert_equal((weights_of(result.network), result.optimizer), before)
+    assert len(result.history) == 3

@@ -1,4 +1,4 @@
-"""A corpus as arrays: what the trainer and the evaluation read."""
+"""A corpus as arrays: what training and scoring read."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from skelmo.text.characters import encode_tokens
 from skelmo.text.sequences import Sequences, ranges
-from skelmo.text.vocabulary import UNKNOWN, build_vocabulary, word_rows
+from skelmo.text.token_indexer import TokenIndexer
+from skelmo.text.vocabulary import UNKNOWN, build_vocabulary
 
 
 class Corpus(NamedTuple):
@@ -69,34 +69,21 @@ def choose_vocabulary(
     )
 
 
-def make_corpus(
-    sequences: Sequences,
-    vocabulary: list[str],
-    max_characters: int,
-    lowercase: bool = False,
-) -> Corpus:
+def make_corpus(sequences: Sequences, indexer: TokenIndexer) -> Corpus:
     """Look up characters and words of every unique token.
 
     Parameters
     ----------
     sequences : Sequences
-    vocabulary : list of str
-        Words of the softmax; any other token is the unknown word there, and itself at
-        the input.
-    max_characters : int
-    lowercase : bool, default=False
-        Whether a token that is no word may be one in lower case.
+    indexer : TokenIndexer
+        With the words of the softmax; any other token is the unknown word there, and
+        itself at the input.
 
     Returns
     -------
     Corpus
     """
-    rows = {word: row for row, word in enumerate(vocabulary)}
-    return Corpus(
-        sequences,
-        encode_tokens(sequences.tokens, max_characters),
-        word_rows(sequences.tokens, rows, lowercase),
-    )
+    return Corpus(sequences, *indexer(sequences.tokens))
 
 
 def split_documents(

@@ -10,11 +10,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from skelmo.models.trained import TrainedModel
 from skelmo.nn.bilm import BiLM, LanguageModel
 from skelmo.nn.packing import cut_by_budget, pack, sort_by_length
 from skelmo.nn.running import run_batch, token_vectors
-from skelmo.scoring.corpus import Corpus
-from skelmo.text.sequences import CHUNK, ranges
+from skelmo.scoring.corpus import Corpus, make_corpus
+from skelmo.text.sequences import CHUNK, Sequences, ranges
 
 
 class Perplexity(NamedTuple):
@@ -140,3 +141,67 @@ def _vectors(bilm: BiLM, corpus: Corpus, which: NDArray[np.int64]) -> torch.Tens
     vectors = encoded.new_zeros(len(sequences.tokens), encoded.shape[1])
     vectors[torch.from_numpy(used).to(vectors.device)] = encoded
     return vectors
+
+
+def check_softmax(model: TrainedModel, owner: str, purpose: str) -> None:
+    """Raise unless a model predicts words.
+
+    Parameters
+    ----------
+    model : TrainedModel
+    owner : str
+        The class that asks, for the message.
+    purpose : str
+        What the softmax is for, as the message has it: "give likelihoods".
+
+    Raises
+    ------
+    ValueError
+        If the model came without a softmax.
+    """
+    if not model.has_softmax:
+        raise ValueError(
+            f"{owner} needs a softmax to {purpose}, but the files it was read from "
+            f"hold none: they suffice for features only. Train a model with fit."
+        )
+
+
+def document_nll(
+    model: TrainedModel, sequences: Sequences, owner: str
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Return the negative log-likelihood of each document.
+
+    Parameters
+    ----------
+    model : TrainedModel
+        With a softmax.
+    sequences : Sequences
+    owner : str
+        The class that asks, for the message.
+
+    Returns
+    -------
+    nll : ndarray of shape (N, 2), float64
+        Forward and backward, in nats.
+    n_predictions : ndarray of shape (N,), int64
+        Predictions in one direction: tokens plus one for each sequence.
+
+    Raises
+    ------
+    ValueError
+        If there is no token.
+    """
+    corpus = make_corpus(sequences, model.indexer)
+    if not len(sequences.lengths):
+        raise ValueError(
+            f"{owner} needs at least 1 token to give likelihoods, but X has "
+            f"{sequences.n_documents} documents and no token. Pass some text."
+        )
+    which = np.arange(len(sequences.lengths))
+    by_sequence = negative_log_likelihood(model.network, corpus, which)
+    nll = np.zeros((sequences.n_documents, 2))
+    n_predictions = np.zeros(sequences.n_documents, dtype=np.int64)
+    owners = sequences.document_of_sequence
+    np.add.at(nll, owners, by_sequence)
+    np.add.at(n_predictions, owners, sequences.lengths - 1)
+    return nll, n_predictions

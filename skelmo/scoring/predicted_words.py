@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 from numbers import Integral
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from skelmo.fitting import read_corpus
+from skelmo.models.trained import TrainedModel
 from skelmo.nn.bilm import LanguageModel
 from skelmo.nn.softmax import LOGITS_AT_ONCE
-from skelmo.scoring.corpus import Corpus
+from skelmo.scoring.corpus import Corpus, make_corpus
 from skelmo.scoring.likelihood import predicting_rows
 from skelmo.text.sequences import Sequences
 from skelmo.text.vocabulary import UNKNOWN
-
-if TYPE_CHECKING:
-    from skelmo.estimators.language_model import ElmoLanguageModel
 
 FIRST_WORD = UNKNOWN + 1  # the special words, which are never proposed, come before
 
@@ -54,37 +51,23 @@ class _Guesses(NamedTuple):
     probabilities: NDArray[np.float64]  # (3, Q, K): combined, forward, backward
 
 
-def predict_words(
-    estimator: ElmoLanguageModel, X: Any, position: Any, n_words: int
-) -> list[list[WordPrediction]]:
-    """Predict tokens of documents from what stands around them.
+def check_words_wanted(n_words: Any, owner: str) -> None:
+    """Raise unless so many words can be given.
 
     Parameters
     ----------
-    estimator : ElmoLanguageModel
-    X : iterable of str, or os.PathLike
-    position : int, sequence of int or None
-        Tokens to predict: one in each document, or all.
-    n_words : int
-        Words to give for each.
-
-    Returns
-    -------
-    predictions : list of list of WordPrediction
-        For each document, place by place, the best word first.
+    n_words : object
+        What the user asked for.
+    owner : str
+        The method that asks, for the messages.
 
     Raises
     ------
-    NotFittedError
-        If the estimator is not fitted.
     TypeError
-        If `position` or `n_words` is not made of integers.
+        If it is no integer.
     ValueError
-        If the model came without a softmax, if `n_words` is below 1, or if a document
-        has no token at its position.
+        If it is below 1.
     """
-    owner = f"{type(estimator).__name__}.predict_words"
-    corpus = read_corpus(estimator, X, "predict words")
     if not _is_whole(n_words):
         raise TypeError(
             f"{owner} needs an int as n_words, got {n_words!r}. Pass the number of "
@@ -95,9 +78,46 @@ def predict_words(
             f"{owner} needs n_words to be at least 1, got {n_words}. Pass the number "
             f"of words to give for each token, as in n_words=10."
         )
-    places = _find_places(corpus.sequences, position, owner)
-    guesses = _guess(estimator.network_, corpus, places.rows, n_words)
-    vocabulary, sequences = estimator.vocabulary_ or [], corpus.sequences
+
+
+def predict_words(
+    model: TrainedModel,
+    sequences: Sequences,
+    position: Any,
+    n_words: int,
+    *,
+    owner: str,
+) -> list[list[WordPrediction]]:
+    """Predict tokens of documents from what stands around them.
+
+    Parameters
+    ----------
+    model : TrainedModel
+        With a softmax.
+    sequences : Sequences
+    position : int, sequence of int or None
+        Tokens to predict: one in each document, or all.
+    n_words : int
+        Words to give for each.
+    owner : str
+        The method that asks, for the messages.
+
+    Returns
+    -------
+    predictions : list of list of WordPrediction
+        For each document, place by place, the best word first.
+
+    Raises
+    ------
+    TypeError
+        If `position` is not made of integers.
+    ValueError
+        If a document has no token at its position.
+    """
+    places = _find_places(sequences, position, owner)
+    corpus = make_corpus(sequences, model.indexer)
+    guesses = _guess(model.network, corpus, places.rows, n_words)
+    vocabulary = model.vocabulary or []
     predictions: list[list[WordPrediction]] = [[] for _ in range(sequences.n_documents)]
     for k, (document, place, row) in enumerate(zip(*places, strict=True)):
         token = sequences.tokens[sequences.token_ids[row]]

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import copy
-import os
-from collections.abc import Callable, Sequence
+import warnings
+from collections.abc import Callable, Mapping
+from contextlib import closing
 from dataclasses import dataclass, replace
-from typing import NamedTuple, cast
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import check_random_state
 
-from skelmo.models.history import EpochRecord
-from skelmo.nn.bilm import BiLM, BiLMConfig, LanguageModel
-from skelmo.nn.softmax import SoftmaxLoss
+from skelmo.models.trained import TrainedModel
+from skelmo.nn.bilm import LanguageModel
+from skelmo.pretrained import registry
+from skelmo.pretrained.saved_model import FUNCTIONS, check_functions
 from skelmo.scoring.corpus import (
     Corpus,
     choose_vocabulary,
@@ -24,58 +27,172 @@ from skelmo.scoring.corpus import (
     split_documents,
 )
 from skelmo.text.sequences import Sequences
-from skelmo.text.word_vectors import read_word_vectors
+from skelmo.text.token_indexer import TokenIndexer
+from skelmo.text.truncation import count_truncation
 from skelmo.training.checkpoint import Checkpointer, run_hash
+from skelmo.training.initialization import build_model
 from skelmo.training.loop import Trainer
 from skelmo.training.optimizer import (
     is_of_the_same_kind,
     optimizer_tensors,
     restore_optimizer,
 )
+from skelmo.training.plan import Plan, options_from, plan_from
+from skelmo.training.progress import ProgressBar
 from skelmo.training.state import (
     Observer,
+    Observers,
     TrainingOptions,
     TrainingState,
 )
-
-
-class Start(NamedTuple):
-    """A trained model to go on from."""
-
-    model: LanguageModel
-    vocabulary: list[str] | None
-    n_epochs: int = 0
-    n_tokens: int = 0
-    history: Sequence[EpochRecord] = ()
-    optimizer: dict[str, NDArray[np.float32]] | None = None
+from skelmo.validation import check_corpus_size, check_not_empty, stack_level
 
 
 @dataclass(frozen=True)
-class Plan:
-    """What to train; `TrainingOptions` says how.
+class Pretraining:
+    """A training run that knows all but its documents.
 
-    ``config.n_words`` is filled in from the vocabulary.
+    Parameters
+    ----------
+    plan : Plan
+    options : TrainingOptions
+    owner : str
+        The class that asks, for the messages.
+    start : TrainedModel or None, default=None
+        Model to go on from.
+    goes_on : bool, default=False
+        As for `pretrain`.
+    verbose : int, default=0
+        1 shows progress bars.
     """
 
-    config: BiLMConfig
-    min_count: int = 2
-    max_vocabulary: int | None = 30_000
-    validation_fraction: float = 0.1
-    dropout: float = 0.1
-    tie_weights: bool = False
-    init_word_vectors: str | None = None
-    checkpoint: str | None = None
-    device: str = "cpu"
+    plan: Plan
+    options: TrainingOptions
+    owner: str
+    start: TrainedModel | None = None
+    goes_on: bool = False
+    verbose: int = 0
+
+    @classmethod
+    def from_parameters(
+        cls,
+        parameters: Mapping[str, Any],
+        owner: str,
+        *,
+        model: TrainedModel | None = None,
+        one_pass: bool = False,
+    ) -> Pretraining:
+        """Make ready what an estimator's parameters ask for.
+
+        Parameters
+        ----------
+        parameters : mapping of str to object
+            Those of `ElmoLanguageModel`. A RandomState among them is drawn from.
+        owner : str
+            The class that asks, for the messages.
+        model : TrainedModel, optional
+            What the estimator has learned before.
+        one_pass : bool, default=False
+            Go through the documents once, at a constant rate, on from `model`.
+
+        Returns
+        -------
+        Pretraining
+
+        Raises
+        ------
+        ValueError
+            If parameters do not go together.
+
+        Warns
+        -----
+        UserWarning
+            If there are to be checkpoints that no run will find again.
+        """
+        plan = plan_from(parameters, owner)
+        device = torch.device(plan.device)
+        goes_on = model is not None and (one_pass or parameters["warm_start"])
+        start = model if goes_on else _read_init(parameters, device)
+        seed = int(check_random_state(parameters["random_state"]).randint(2**31 - 1))
+        options = options_from(parameters, seed, device)
+        if one_pass:
+            options = replace(
+                options,
+                learning_rate="constant",
+                warmup=0.0,
+                max_epochs=1,
+                early_stopping=False,
+            )
+            plan = replace(plan, checkpoint=None)
+        if plan.checkpoint is not None and parameters["random_state"] is None:
+            warnings.warn(
+                f"checkpoint={plan.checkpoint!r} of {owner} will not be found again: "
+                f"with random_state=None every run is another one. Set random_state to "
+                f"an integer.",
+                stacklevel=stack_level(),
+            )
+        verbose = parameters["verbose"]
+        return cls(plan, options, owner, start, goes_on and one_pass, verbose)
+
+    def __call__(
+        self,
+        sequences: Sequences,
+        observer: Observer,
+        *,
+        n_train: int | None = None,
+        watch: Callable[[Callable[[], TrainedModel]], None] | None = None,
+    ) -> TrainedModel:
+        """Train.
+
+        Parameters
+        ----------
+        sequences : Sequences
+        observer : Observer
+            Told besides the progress bar.
+        n_train : int, optional
+            Documents to train on, the others being for validation; None draws them.
+        watch : callable, optional
+            As for `pretrain`.
+
+        Returns
+        -------
+        model : TrainedModel
+
+        Raises
+        ------
+        ValueError
+            If there is no document, or fewer than two tokens, to train on.
+        """
+        n_documents = sequences.n_documents if n_train is None else n_train
+        check_not_empty(n_documents, self.owner)
+        n_sequences = sequences.document_offsets[n_documents]
+        n_tokens = int(sequences.offsets[n_sequences] - 2 * n_sequences)
+        check_corpus_size(n_tokens, self.owner)
+        options = self.options
+        bar = ProgressBar(options.max_epochs, self.verbose, options.max_time)
+        with closing(bar):
+            return pretrain(
+                sequences,
+                self.plan,
+                options,
+                Observers(bar, observer),
+                owner=self.owner,
+                start=self.start,
+                goes_on=self.goes_on,
+                n_train=n_train,
+                watch=watch,
+            )
 
 
-class Pretrained(NamedTuple):
-    """A trained language model and how it came about."""
-
-    model: LanguageModel  # in evaluation mode
-    vocabulary: list[str]
-    state: TrainingState
-    unknown_share: float  # of the tokens of all documents
-    optimizer: dict[str, NDArray[np.float32]]
+def _read_init(
+    parameters: Mapping[str, Any], device: torch.device
+) -> TrainedModel | None:
+    """Read the model of `init`; functions, which files lack, are the estimator's."""
+    if parameters["init"] is None:
+        return None
+    saved = registry.load(parameters["init"])
+    check_functions(saved, [n for n in FUNCTIONS if parameters[n] is not None])
+    return TrainedModel.from_saved(saved, device)
 
 
 def pretrain(
@@ -84,11 +201,12 @@ def pretrain(
     options: TrainingOptions,
     observer: Observer,
     *,
-    start: Start | None = None,
-    keep_vocabulary: bool = False,
+    owner: str = "pretrain",
+    start: TrainedModel | None = None,
+    goes_on: bool = False,
     n_train: int | None = None,
-    watch: Callable[[Callable[[], Pretrained]], None] | None = None,
-) -> Pretrained:
+    watch: Callable[[Callable[[], TrainedModel]], None] | None = None,
+) -> TrainedModel:
     """Train a language model, from scratch or from a trained one.
 
     Parameters
@@ -99,10 +217,13 @@ def pretrain(
         With `start`, its sizes give way to those of the model there.
     options : TrainingOptions
     observer : Observer
-    start : Start, optional
+    owner : str, default="pretrain"
+        The class that asks, for the warning.
+    start : TrainedModel, optional
         Model to go on from; the rows of words that it knows are kept.
-    keep_vocabulary : bool, default=False
-        Take the vocabulary of `start` as well, and its optimiser.
+    goes_on : bool, default=False
+        Whether `start` is trained on as one model: with its vocabulary and what its
+        optimiser remembers, epochs and tokens counted on.
     n_train : int, optional
         Documents to train on, the others being for validation; None draws them.
     watch : callable, optional
@@ -111,162 +232,108 @@ def pretrain(
 
     Returns
     -------
-    Pretrained
+    model : TrainedModel
+
+    Warns
+    -----
+    ConvergenceWarning
+        If the loss left all bounds; the weights of the best epoch are returned.
     """
     train, held_out = _split(sequences, plan, options, n_train)
-    if start is not None and keep_vocabulary and start.vocabulary is not None:
-        vocabulary = start.vocabulary
+    before = start if goes_on else None
+    if before is not None and before.vocabulary is not None:
+        vocabulary = before.vocabulary
     else:
         vocabulary = choose_vocabulary(
             sequences,
             train,
             min_count=plan.min_count,
             max_vocabulary=plan.max_vocabulary,
-            lowercase=(start.model.bilm if start else plan).config.lowercase,
+            lowercase=(start or plan).config.lowercase,
         )
-    model = build_model(plan, vocabulary, options.seed, start)
+    network = build_model(plan, vocabulary, options.seed, start)
     first_epoch = 0 if start is None else start.n_epochs
-    config = model.bilm.config
-    corpus = make_corpus(sequences, vocabulary, config.max_characters, config.lowercase)
+    config = network.bilm.config
+    corpus = make_corpus(
+        sequences, TokenIndexer.of(vocabulary, config.max_characters, config.lowercase)
+    )
     trainer = Trainer(
-        model,
+        network,
         corpus,
         sequences_of(sequences, train),
         sequences_of(sequences, held_out),
         options,
         observer,
         _checkpointer(
-            plan, options, corpus, vocabulary, (train, held_out), model, first_epoch
+            plan, options, corpus, vocabulary, (train, held_out), network, first_epoch
         ),
         first_epoch,
     )
-    if start is not None and keep_vocabulary and start.optimizer is not None:
-        tensors = {name: torch.tensor(a) for name, a in start.optimizer.items()}
+    if before is not None and before.optimizer is not None:
+        tensors = {name: torch.tensor(a) for name, a in before.optimizer.items()}
         if is_of_the_same_kind(tensors, trainer.optimizer, options):
             restore_optimizer(trainer.optimizer, tensors)
+    truncation = count_truncation(sequences, config.max_characters)
 
-    def result() -> Pretrained:
+    def result(network: LanguageModel) -> TrainedModel:
         remembered = {
-            name: tensor.cpu().numpy()
+            name: tensor.cpu().numpy().copy()
             for name, tensor in optimizer_tensors(trainer.optimizer).items()
         }
-        share = corpus.unknown_share
-        return Pretrained(trainer.model, vocabulary, trainer.state, share, remembered)
+        state = trainer.state
+        model = TrainedModel(
+            network,
+            vocabulary,
+            tuple(state.history),
+            state.epoch,
+            state.n_tokens,
+            corpus.unknown_share,
+            truncation,
+            remembered,
+        )
+        return model if before is None else _counted_on(before, model)
 
-    def so_far() -> Pretrained:
-        copied = copy.deepcopy(result())
-        copied.model.load_state_dict(trainer.best_weights)
-        copied.model.eval()
-        return copied
+    def so_far() -> TrainedModel:
+        copied = copy.deepcopy(network)
+        copied.load_state_dict(trainer.best_weights)
+        return result(copied.eval())
 
     if watch is not None:
         watch(so_far)
-    trainer.run()
-    return result()
+    state = trainer.run()
+    if state.diverged:
+        _warn_of_divergence(state, options, owner)
+    return result(network)
 
 
-def build_model(
-    plan: Plan, vocabulary: list[str], seed: int, start: Start | None = None
-) -> LanguageModel:
-    """Build a network: random weights, which `seed` decides alone, or those of `start`.
-
-    Parameters
-    ----------
-    plan : Plan
-    vocabulary : list of str
-    seed : int
-    start : Start, optional
-
-    Returns
-    -------
-    LanguageModel
-
-    Raises
-    ------
-    ValueError
-        If word vectors are of another size than the word-level embedding, or if that of
-        `start` does not fit the plan.
-    """
-    config = plan.config if start is None else start.model.bilm.config
-    _check_word_embedding(plan, config)
-    if config.word_embedding_dim:
-        config = replace(config, n_words=len(vocabulary))
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        bilm = BiLM(config, dropout=plan.dropout)
-        softmax = SoftmaxLoss(len(vocabulary), config.proj_size)
-    embedding = bilm.token_encoder.word_embedding
-    if plan.tie_weights:
-        cast(nn.Embedding, embedding).weight = softmax.weight
-    if plan.init_word_vectors is not None:
-        fill_word_vectors(
-            cast(nn.Embedding, embedding).weight, vocabulary, plan.init_word_vectors
+def _counted_on(before: TrainedModel, model: TrainedModel) -> TrainedModel:
+    """Return a model with what was trained before it counted in."""
+    later = tuple(
+        record._replace(
+            epoch=record.epoch + before.n_epochs,
+            n_tokens=record.n_tokens + before.n_tokens,
         )
-    model = LanguageModel(bilm, softmax)
-    if start is not None:
-        copy_known(start, model, vocabulary)
-    return model.to(plan.device)
+        for record in model.history
+    )
+    return replace(
+        model,
+        history=before.history + later,
+        n_epochs=before.n_epochs + model.n_epochs,
+        n_tokens=before.n_tokens + model.n_tokens,
+    )
 
 
-def _check_word_embedding(plan: Plan, config: BiLMConfig) -> None:
-    """Raise if the model to go on from lacks what the plan is about."""
-    if plan.tie_weights and config.word_embedding_dim != config.proj_size:
-        raise ValueError(
-            f"tie_weights=True needs word_embedding_dim equal to proj_size, but the "
-            f"model to go on from has {config.word_embedding_dim} and "
-            f"{config.proj_size}. Set tie_weights=False."
-        )
-    if plan.init_word_vectors is not None and not config.word_embedding_dim:
-        raise ValueError(
-            "init_word_vectors needs a word-level embedding, but the model to go on "
-            "from reads characters alone. Set init_word_vectors=None."
-        )
-
-
-def copy_known(start: Start, model: LanguageModel, vocabulary: list[str]) -> None:
-    """Copy weights, and of what has a row a word those of the words known to both."""
-    old_rows = {word: row for row, word in enumerate(start.vocabulary or [])}
-    pairs = [(k, old_rows[w]) for k, w in enumerate(vocabulary) if w in old_rows]
-    new, old = torch.tensor(pairs, dtype=torch.long).reshape(-1, 2).t()
-    source = start.model.state_dict()
-    with torch.no_grad():
-        for name, weight in model.state_dict().items():
-            if not (name.startswith("softmax.") or ".word_embedding." in name):
-                weight.copy_(source[name].cpu())
-            elif len(source[name]):
-                weight[new] = source[name].cpu()[old]
-
-
-def fill_word_vectors(
-    weight: Tensor, vocabulary: list[str], path: str | os.PathLike[str]
+def _warn_of_divergence(
+    state: TrainingState, options: TrainingOptions, owner: str
 ) -> None:
-    """Set the rows of the words that a file of word vectors has, in this or lower case.
-
-    Parameters
-    ----------
-    weight : torch.Tensor of shape (V, W)
-        Filled in place.
-    vocabulary : list of str
-    path : str or os.PathLike
-
-    Raises
-    ------
-    ValueError
-        If the vectors are of another size.
-    """
-    wanted = {*vocabulary, *(word.lower() for word in vocabulary)}
-    words, vectors = read_word_vectors(path, wanted)
-    if vectors.shape[1] != weight.shape[1]:
-        raise ValueError(
-            f"{path}: holds vectors of size {vectors.shape[1]}, but word_embedding_dim="
-            f"{weight.shape[1]}. Set word_embedding_dim={vectors.shape[1]}."
-        )
-    row_of = {word: row for row, word in enumerate(words)}
-    with torch.no_grad():
-        for k, word in enumerate(vocabulary):
-            row = row_of.get(word, row_of.get(word.lower()))
-            if row is not None:
-                weight[k] = torch.from_numpy(vectors[row])
+    kept = f"epoch {state.best_epoch}" if state.best_epoch else "the start"
+    warnings.warn(
+        f"The loss of {owner} became {state.last_loss:.3g} in epoch "
+        f"{state.epoch + 1} (learning_rate_init={options.learning_rate_init}); the "
+        f"weights of {kept} are kept. Lower learning_rate_init or max_grad_norm.",
+        ConvergenceWarning,
+        stacklevel=stack_level(),
+    )
 
 
 def _split(
