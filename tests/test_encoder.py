@@ -13,6 +13,7 @@ from skelmo.encoding import encoder as encoder_module
 from skelmo.encoding.encoder import Encoder
 from skelmo.encoding.pooling import POOLINGS
 from skelmo.text.sequences import index_documents
+from skelmo.text.token_indexer import TokenIndexer
 
 # float32; products of other shapes add in another order.
 TOLERANCE = 1e-6
@@ -24,7 +25,9 @@ OPTIONS, ARRAYS = random_model(
 
 
 def encoder(max_batch_tokens=8192):
-    return Encoder(network_of(OPTIONS, ARRAYS).float(), None, max_batch_tokens)
+    return Encoder(
+        network_of(OPTIONS, ARRAYS).float(), TokenIndexer(), max_batch_tokens
+    )
 
 
 def random_documents(seed, n=20):
@@ -148,7 +151,9 @@ def test_unknown_words_get_the_unknown_row():
     words = {"<S>": 0, "</S>": 1, "<UNK>": 2, "the": 3, "tree": 4}
     bilm = network_of(options, arrays, table).float()
     sentence = ["the", "unseen", "tree", "The"]
-    ((_, got),) = Encoder(bilm, words).tokens(index_documents([[sentence]]))
+    ((_, got),) = Encoder(bilm, TokenIndexer.of(words)).tokens(
+        index_documents([[sentence]])
+    )
     vectors = table[[0, 3, 2, 4, 2, 1]]
     expected = elmo_layers(sentence, options, arrays, word_vectors=vectors)[0]
     expected = expected[:, 1:-1].transpose(1, 0, 2)

@@ -1,11 +1,11 @@
 import numpy as np
 import pytest
+from tiny_runs import encoder_of
 
 from skelmo.encoding.activation_cache import MemoryCache
 from skelmo.encoding.encoder import Encoder
 from skelmo.encoding.pooler import Pooler
 from skelmo.encoding.pooling import POOLINGS
-from skelmo.resolving import encoder_of
 from skelmo.text.analysis import Analyzer
 from skelmo.text.distinct import index_distinct
 

@@ -12,6 +12,7 @@ from skelmo.encoding import encoder as encoder_module
 from skelmo.encoding.encoder import Encoder
 from skelmo.encoding.pooling import POOLINGS, DocumentPool, HalfPool
 from skelmo.text.sequences import index_documents
+from skelmo.text.token_indexer import TokenIndexer
 
 # float32 sums over a few dozen tokens.
 TOLERANCE = 2e-6
@@ -56,7 +57,9 @@ def oracle_pool(document, pooling):
 
 
 def encoder(max_batch_tokens=8192):
-    return Encoder(network_of(OPTIONS, ARRAYS).float(), None, max_batch_tokens)
+    return Encoder(
+        network_of(OPTIONS, ARRAYS).float(), TokenIndexer(), max_batch_tokens
+    )
 
 
 @pytest.mark.parametrize("budget", [1, 2, 5, 12, 8192])

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 from sklearn.frozen import FrozenEstimator
+from tiny_runs import encoder_of
 
 from skelmo import ElmoLanguageModel, ElmoVectorizer
-from skelmo.resolving import encoder_of, fingerprint_of
+from skelmo.encoding.settings import EncoderSettings
 from skelmo.text.spelling import NearestWords, is_one_edit
 
 
@@ -120,7 +121,8 @@ def test_ways_to_read_unknown_words_share_no_cache(with_words):
         assert_array_equal(first[way], alone)
         assert_array_equal(vectorizer.transform(texts), alone)
     model = with_words.estimator
-    assert fingerprint_of(model) != fingerprint_of(model, unknown_words="characters")
+    first, second = (EncoderSettings(unknown_words=way) for way in found)
+    assert first.fingerprint(model.model_) != second.fingerprint(model.model_)
 
 
 def test_known_words_are_read_alike(with_words):
@@ -141,9 +143,11 @@ def test_a_model_of_characters_alone_has_one_way(language_model):
         for way in ("nearest", "characters")
     )
     assert_array_equal(first.fit_transform(texts), second.fit_transform(texts))
-    other = fingerprint_of(language_model, unknown_words="characters")
-    assert fingerprint_of(language_model) == other
-    assert encoder_of(language_model).nearest is None
+    nearest, characters = (
+        EncoderSettings(unknown_words=way).fingerprint(language_model.model_)
+        for way in ("nearest", "characters")
+    )
+    assert nearest == characters
 
 
 def test_the_alphabet_of_the_vocabulary_does_not_matter():

@@ -11,7 +11,7 @@ from skelmo.encoding import token_cache
 from skelmo.encoding.activation_cache import ActivationCache, CacheInfo, MemoryCache
 from skelmo.encoding.disk_cache import DiskCache
 from skelmo.files import remove_directory
-from skelmo.models import shared as shared_models
+from skelmo.models import shared
 
 _memory = MemoryCache()
 
@@ -95,7 +95,7 @@ def clear_cache(cache: str | os.PathLike[str] = "memory") -> None:
             directory.rmdir()
         return
     token_cache.clear_all()
-    shared_models.forget()
+    shared.forget()
 
 
 def _named(cache: Any, owner: str) -> ActivationCache:

@@ -24,10 +24,8 @@ from skelmo.nn.bilm import BiLM
 from skelmo.nn.packing import PackedBatch, cut_by_budget, pack, sort_by_length
 from skelmo.nn.recurrence import Prepared
 from skelmo.nn.running import Stretch, run_batch, token_vectors
-from skelmo.text.characters import encode_tokens
 from skelmo.text.sequences import Sequences, ranges
-from skelmo.text.spelling import NearestWords
-from skelmo.text.vocabulary import UNKNOWN, word_rows
+from skelmo.text.token_indexer import TokenIndexer
 
 logger = logging.getLogger(__name__)
 
@@ -49,8 +47,8 @@ class Encoder:
     ----------
     bilm : BiLM
         On the device that computes; switched to evaluation mode by its owner.
-    word_ids : dict of str to int, optional
-        Rows of the word-level embedding, when there is one. Unknown words get 2.
+    indexer : TokenIndexer
+        From tokens to the ids that the network reads.
     max_batch_tokens : int, default=8192
         Rows, sentence markers included, that go through the network at once. Where
         memory does not suffice for them, half as many, and so on.
@@ -60,17 +58,14 @@ class Encoder:
         ``bilm.prepare(dtype)``, to spare its work.
     cache : TokenCache, optional
         Token vectors of earlier calls.
-    nearest : NearestWords, optional
-        What gives unknown words the row of a word that is spelt alike.
     """
 
     bilm: BiLM
-    word_ids: dict[str, int] | None = None
+    indexer: TokenIndexer
     max_batch_tokens: int = 8192
     dtype: torch.dtype | None = None
     prepared: Sequence[Prepared] | None = None
     cache: TokenCache | None = None
-    nearest: NearestWords | None = None
 
     def pool(
         self,
@@ -266,14 +261,8 @@ class Encoder:
         return self.cache.look_up(tokens, self._compute)
 
     def _compute(self, tokens: Sequence[str]) -> Tensor:
-        char_ids = encode_tokens(tokens, self.bilm.config.max_characters)
-        word_ids = None
-        if self.word_ids is not None:
-            word_ids = word_rows(tokens, self.word_ids, self.bilm.config.lowercase)
-            if self.nearest is not None:
-                for k in np.flatnonzero(word_ids == UNKNOWN).tolist():
-                    word = self.nearest.find(tokens[k])
-                    word_ids[k] = UNKNOWN if word is None else self.word_ids[word]
+        char_ids, words = self.indexer(tokens)
+        word_ids = words if self.bilm.config.word_embedding_dim else None
         return token_vectors(self.bilm, char_ids, word_ids, dtype=self.dtype)
 
 
