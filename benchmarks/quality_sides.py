@@ -17,7 +17,7 @@ from sklearn.preprocessing import StandardScaler
 
 from skelmo import ElmoVectorizer
 from skelmo.baselines import Word2VecVectorizer
-from skelmo.resolving import fingerprint_of
+from skelmo.encoding.settings import EncoderSettings
 from skelmo.text.spelling import NearestWords
 
 
@@ -99,8 +99,8 @@ class Elmo(_Dense):
     def key(self):
         """Return the hash of the weights, and the settings."""
         tokenizer = getattr(self.common["tokenizer"], "__qualname__", None)
-        fingerprint = fingerprint_of(self.model, unknown_words=self.unknown_words)
-        found = fingerprint.hex()[:12]
+        settings = EncoderSettings(unknown_words=self.unknown_words)
+        found = settings.fingerprint(self.model.model_).hex()[:12]
         return ["elmo", found, tokenizer, self.layers, self.pooling]
 
     def tokenize(self, texts):

@@ -184,7 +184,7 @@ def documents(options):
 
 def train_skelmo(options, precision, softmax):
     """Train with skelmo, a stop-watch in place of its progress bar."""
-    from skelmo import fitting
+    from skelmo.training import pretraining
 
     model = estimator(
         options, precision, softmax,
@@ -193,11 +193,11 @@ def train_skelmo(options, precision, softmax):
     )  # fmt: skip
     clock = Clock(options)
 
-    class StopWatch(fitting.ProgressBar):
+    class StopWatch(pretraining.ProgressBar):
         def end_step(self, loss, n_tokens, learning_rate):
             return clock.step(time.perf_counter(), n_tokens)
 
-    fitting.ProgressBar = StopWatch
+    pretraining.ProgressBar = StopWatch
     model.fit(documents(options))
     return clock.result()
 

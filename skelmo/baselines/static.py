@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import (
-    BaseEstimator,
     ClassNamePrefixFeaturesOutMixin,
     TransformerMixin,
     _fit_context,
@@ -23,19 +22,16 @@ from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
 from skelmo.baselines.vector_files import read_vectors, write_vectors
 from skelmo.baselines.word_rows import UNKNOWN, Indexed, WordRows, index_part
-from skelmo.estimators.callbacks import CallbackSupportMixin, fit_task
-from skelmo.estimators.documentation import LinkMixin
-from skelmo.estimators.parameters import text_tags
+from skelmo.estimators.base import DocumentEstimator
+from skelmo.estimators.callbacks import fit_task
 from skelmo.text.analysis import Analyzer
 from skelmo.text.documents import stream_documents
 from skelmo.text.sequences import CHUNK
 from skelmo.text.vocabulary import build_vocabulary
 from skelmo.validation import (
-    check_column_name,
     check_corpus_size,
     check_not_empty,
     column_name,
-    iterate_documents,
 )
 
 # From word indices, counts of the words and a seed to their vectors.
@@ -63,11 +59,7 @@ COMMON: dict[str, list[Any]] = {
 
 
 class StaticVectorizer(
-    CallbackSupportMixin,
-    LinkMixin,
-    ClassNamePrefixFeaturesOutMixin,
-    TransformerMixin,
-    BaseEstimator,
+    ClassNamePrefixFeaturesOutMixin, TransformerMixin, DocumentEstimator
 ):
     """Turn documents into means of their words' vectors.
 
@@ -254,8 +246,8 @@ class StaticVectorizer(
         return super().get_feature_names_out(input_features)
 
     def __sklearn_tags__(self) -> Tags:
-        """Say that documents go in and dense float32 comes out."""
-        tags = text_tags(super().__sklearn_tags__(), self.missing)
+        """Say that dense float32 comes out."""
+        tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = []
         return tags
 
@@ -284,9 +276,7 @@ class StaticVectorizer(
                 given = read_vectors(self.vectors, self.max_vocabulary)
             indexed = index_part(documents, self._analyzer())
             check_not_empty(len(indexed.present), owner)
-            self.__dict__.pop("feature_names_in_", None)
-            if name is not None:
-                self.feature_names_in_ = np.array([name], dtype=object)
+            self._note_column(name)
             if train is not None:
                 self._learn(indexed, train, seed)
             elif given is not None:
@@ -345,14 +335,6 @@ class StaticVectorizer(
         if self.missing == "nan":
             means[~indexed.present] = np.nan
         return means
-
-    def _check(self, X: Any) -> Iterator[Any]:
-        """Check documents to transform, and that they come from the same column."""
-        check_is_fitted(self, "vectors_")
-        owner = type(self).__name__
-        fitted = getattr(self, "feature_names_in_", None)
-        check_column_name(column_name(X, owner), fitted, owner)
-        return iterate_documents(X, owner=owner, missing=self.missing, input=self.input)
 
     def _parts(self, X: Any) -> Iterator[Indexed]:
         """Index documents part by part; the last part is empty."""

@@ -23,7 +23,6 @@ from skelmo.cli.tables import Rows, check_texts, n_rows_of, rows_of, table_of
 from skelmo.cli.threads import limited_threads
 from skelmo.encoding import token_cache
 from skelmo.estimators.vectorizer import ElmoVectorizer
-from skelmo.resolving import fingerprint_of
 from skelmo.version import __version__
 
 _FORMAT = 1  # of the part
@@ -83,7 +82,7 @@ def _vectorizer(arguments: argparse.Namespace) -> ElmoVectorizer:
 
 def _made_by(arguments: argparse.Namespace, vectorizer: ElmoVectorizer) -> str:
     """Hash all that the bytes of the file depend on, besides the input."""
-    model = vectorizer.language_model_
+    model, features = vectorizer.language_model_, vectorizer.features_
     names = vectorizer.get_feature_names_out().tolist()
     given = {
         name: getattr(arguments, name)
@@ -91,7 +90,7 @@ def _made_by(arguments: argparse.Namespace, vectorizer: ElmoVectorizer) -> str:
     }
     settings = [
         _FORMAT, __version__, torch.__version__, arguments.out.suffix.lower(), names,
-        fingerprint_of(model, arguments.precision).hex(), arguments.no_header, given,
+        features.settings.fingerprint(features.model).hex(), arguments.no_header, given,
         str(next(model.network_.parameters()).device), model.sequence,
         str(model.sentence_splitter),
     ]  # fmt: skip

@@ -11,8 +11,13 @@ import numpy as np
 from skelmo.cli.tables import documents_in, table_of
 from skelmo.cli.threads import limited_threads
 from skelmo.estimators.language_model import ElmoLanguageModel
-from skelmo.fitting import read_corpus
-from skelmo.scoring.likelihood import Perplexity, negative_log_likelihood
+from skelmo.scoring.corpus import make_corpus
+from skelmo.scoring.likelihood import (
+    Perplexity,
+    check_softmax,
+    negative_log_likelihood,
+)
+from skelmo.text.sequences import index_documents
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -26,8 +31,10 @@ def run(arguments: argparse.Namespace) -> None:
     model = ElmoLanguageModel.load(arguments.model, missing=arguments.missing)
     documents = documents_in(table, arguments.column, arguments.missing)
     with limited_threads(arguments.threads):
-        corpus = read_corpus(model, documents, "give likelihoods")
-        sequences = corpus.sequences
+        check_softmax(model.model_, type(model).__name__, "give likelihoods")
+        analyze = model.analyzer
+        sequences = index_documents([] if d is None else analyze(d) for d in documents)
+        corpus = make_corpus(sequences, model.model_.indexer)
         if not corpus.n_tokens:
             raise ValueError(f"{table.shown} holds no token. Give a file of texts.")
         which = np.arange(len(sequences.lengths))

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from skelmo.models.history import EpochRecord
+from skelmo.models.trained import TrainedModel
 from skelmo.training.state import TrainingState
 
 try:
@@ -54,9 +55,9 @@ class FitTasks:
             root = estimator._init_callback_context(name, max_subtasks=max_epochs)
             self._begin(root)
 
-    def give(self, fitted: Callable[[], dict[str, Any]]) -> None:
-        """Take a function that returns the fitted attributes, were training to stop."""
-        self.fitted = fitted
+    def watch(self, so_far: Callable[[], TrainedModel]) -> None:
+        """Take a function that returns the model, were training to stop."""
+        self.fitted = lambda: {"model_": so_far()}
 
     def take_up(self, state: TrainingState) -> None:
         """Do nothing: the epochs behind are no tasks of this fit."""

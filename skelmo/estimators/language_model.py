@@ -3,26 +3,60 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, _fit_context
-from sklearn.utils import Tags
+from safetensors.numpy import load as load_arrays
+from sklearn.base import _fit_context
 from sklearn.utils.validation import check_is_fitted
 
-from skelmo import fitting, persistence
-from skelmo.estimators import documentation
-from skelmo.estimators.callbacks import CallbackSupportMixin
-from skelmo.estimators.parameters import LANGUAGE_MODEL, text_tags
-from skelmo.scoring.likelihood import Perplexity
-from skelmo.scoring.predicted_words import WordPrediction, predict_words
+from skelmo.estimators.base import (
+    DocumentEstimator,
+    checked_version,
+    warn_of_slow_precision,
+)
+from skelmo.estimators.callbacks import FitTasks
+from skelmo.estimators.parameters import LANGUAGE_MODEL
+from skelmo.models import shared
+from skelmo.models.history import EpochRecord
+from skelmo.models.trained import TrainedModel
+from skelmo.models.weights import build_network
+from skelmo.nn.bilm import BiLMConfig, LanguageModel
+from skelmo.nn.device import here, torch_device
+from skelmo.pretrained import registry
+from skelmo.pretrained.safetensors_format import write_model
+from skelmo.pretrained.saved_model import (
+    FUNCTIONS,
+    SavedModel,
+    add_tied,
+    check_functions,
+)
+from skelmo.scoring.likelihood import Perplexity, check_softmax, document_nll
+from skelmo.scoring.predicted_words import (
+    WordPrediction,
+    check_words_wanted,
+    predict_words,
+)
+from skelmo.text.analysis import Analyzer
+from skelmo.text.documents import stream_documents
+from skelmo.text.sequences import Sequences, index_documents
+from skelmo.text.truncation import Truncation
+from skelmo.training.plan import ARCHITECTURE, Plan
+from skelmo.training.pretraining import Pretraining
+from skelmo.training.state import TrainingOptions
+from skelmo.version import __version__
 
-_FILTERS = ((1, 32), (2, 32), (3, 64), (4, 128), (5, 128), (6, 128))
+# The defaults, spelt out where they are used.
+_NETWORK, _OPTIONS = BiLMConfig(), TrainingOptions()
+_PLAN = Plan(_NETWORK)
+# Parameters that files do not hold, or that belong to the machine.
+NOT_IN_FILES = (*FUNCTIONS, "device")
 
 
-class ElmoLanguageModel(CallbackSupportMixin, documentation.LinkMixin, BaseEstimator):
+class ElmoLanguageModel(DocumentEstimator):
     """Character-based bidirectional language model, pre-trained by `fit`.
 
     A character CNN reads each token; two independent stacks of projected LSTM layers
@@ -59,15 +93,22 @@ default=((1, 32), (2, 32), (3, 64), (4, 128), (5, 128), (6, 128))
     init_word_vectors : str, os.PathLike or None, default=None
         File of word2vec (text, or binary ending in ``.bin``) or GloVe vectors that the
         word-level embedding starts from.
-    hidden_size, proj_size, num_layers : int, default=512, 128, 2
-        In each direction, size of an LSTM cell, size of a token vector and of an LSTM
-        output, and number of LSTM layers.
-    cell_clip, proj_clip : float or None, default=3.0
-        Bounds of the cell and of the projected output; None does not clip.
+    hidden_size : int, default=512
+        Size of an LSTM cell, in each direction.
+    proj_size : int, default=128
+        Size of a token vector and of an LSTM output, in each direction.
+    num_layers : int, default=2
+        LSTM layers, in each direction.
+    cell_clip : float or None, default=3.0
+        Bound of the cell's values; None does not clip.
+    proj_clip : float or None, default=3.0
+        Bound of the projected output's values; None does not clip.
     skip_connections : bool, default=True
         Add the input of every LSTM layer but the first to its output.
-    min_count, max_vocabulary : int, int or None, default=2, 30000
-        Rarer words, and those beyond so many, are the unknown word of the softmax.
+    min_count : int, default=2
+        Rarer words are the unknown word of the softmax.
+    max_vocabulary : int or None, default=30000
+        Words of the softmax at most, the most frequent ones; None takes all.
     lowercase : bool, default=False
         Take the words, but not the characters, in lower case.
     softmax : {"sampled", "full"}, default="sampled"
@@ -84,26 +125,37 @@ default=((1, 32), (2, 32), (3, 64), (4, 128), (5, 128), (6, 128))
     learning_rate : {"cosine", "constant", "decay", "adaptive"}, default="cosine"
         Schedule after the warm-up: down to a hundredth along a cosine; constant; halved
         five times over `max_epochs`; or divided by 5 when validation stalls.
-    learning_rate_init, warmup : float, default=0.002, 0.05
-        Rate after the warm-up, and share of `max_epochs` over which it rises from 0.
-    alpha, l1 : float, default=0.0
-        L2 and L1 penalty of the weight matrices; L1, a proximal step, makes zeros.
-    dropout, word_dropout, misspelling : float, default=0.1, 0.1, 0.0
-        In training, share of values dropped from token vectors and LSTM outputs; of
-        words that the word-level embedding sees as unknown; of words read misspelt.
+    learning_rate_init : float, default=0.002
+        Rate after the warm-up.
+    warmup : float, default=0.05
+        Share of `max_epochs` over which the rate rises from 0.
+    alpha : float, default=0.0
+        L2 penalty of the weight matrices.
+    l1 : float, default=0.0
+        L1 penalty of the weight matrices; a proximal step, which makes zeros.
+    dropout : float, default=0.1
+        Share of values dropped, in training, from token vectors and LSTM outputs.
+    word_dropout : float, default=0.1
+        Share of words that the word-level embedding sees as unknown in training.
+    misspelling : float, default=0.0
+        Share of words that are read misspelt in training.
     max_grad_norm : float or None, default=1.0
         Longer gradients are scaled down to this norm.
     batch_tokens : int, default=512
         Tokens of a training step, sentence markers included. A longer sequence is cut
         into windows. Larger steps are faster per token, but there are fewer of them.
-    max_epochs, max_time : int, float or None, default=10, None
-        Passes over the training documents, and seconds, at most.
+    max_epochs : int, default=10
+        Passes over the training documents at most.
+    max_time : float or None, default=None
+        Seconds of training at most; None sets no limit.
     early_stopping : bool, default=True
         Hold out documents, stop when their loss stalls and restore the best epoch.
     validation_fraction : float, default=0.1
         Share of the documents held out.
-    n_iter_no_change, tol : int, float, default=3, 0.001
-        Training stops after so many epochs without a gain of `tol` nats per token.
+    n_iter_no_change : int, default=3
+        Training stops after so many epochs without a gain of `tol`.
+    tol : float, default=0.001
+        Gain of the validation loss, in nats per token, that counts as one.
     init : str, os.PathLike or None, default=None
         A saved model to go on from. Its sizes replace those given here; of a new
         vocabulary, the words that it knows keep their weights.
@@ -126,6 +178,11 @@ default=((1, 32), (2, 32), (3, 64), (4, 128), (5, 128), (6, 128))
 
     Attributes
     ----------
+    model_ : skelmo.models.trained.TrainedModel
+        The network with all that follows: a value, which never changes. Whatever trains
+        on puts another in its place.
+    network_ : skelmo.nn.bilm.LanguageModel
+        Its torch module.
     config_ : skelmo.nn.bilm.BiLMConfig
         Architecture.
     vocabulary_ : list of str or None
@@ -133,8 +190,10 @@ default=((1, 32), (2, 32), (3, 64), (4, 128), (5, 128), (6, 128))
     history_ : list of EpochRecord
         A row for each epoch, ready for ``pandas.DataFrame``: epoch, tokens, seconds,
         learning rate, training loss in nats, validation perplexity each way.
-    n_epochs_, n_tokens_ : int
-        Epochs, and predictions in one direction, trained on.
+    n_epochs_ : int
+        Epochs trained on.
+    n_tokens_ : int
+        Predictions in one direction, trained on.
     unknown_share_ : float
         Share of the tokens in `fit` that the vocabulary lacks.
     truncation_ : Truncation
@@ -176,47 +235,47 @@ default=((1, 32), (2, 32), (3, 64), (4, 128), (5, 128), (6, 128))
         input: str = "text",
         missing: str = "error",
         sequence: str = "sentence",
-        max_characters: int = 50,
-        char_embedding_dim: int = 16,
-        filters: Iterable[tuple[int, int]] = _FILTERS,
-        n_highway: int = 1,
-        activation: str = "relu",
-        word_embedding_dim: int = 0,
+        max_characters: int = _NETWORK.max_characters,
+        char_embedding_dim: int = _NETWORK.char_embedding_dim,
+        filters: Iterable[tuple[int, int]] = _NETWORK.filters,
+        n_highway: int = _NETWORK.n_highway,
+        activation: str = _NETWORK.activation,
+        word_embedding_dim: int = _NETWORK.word_embedding_dim,
         init_word_vectors: str | os.PathLike[str] | None = None,
-        hidden_size: int = 512,
-        proj_size: int = 128,
-        num_layers: int = 2,
-        cell_clip: float | None = 3.0,
-        proj_clip: float | None = 3.0,
-        skip_connections: bool = True,
-        min_count: int = 2,
-        max_vocabulary: int | None = 30_000,
-        lowercase: bool = False,
-        softmax: str = "sampled",
-        n_samples: int = 2048,
-        tie_weights: bool = False,
-        solver: str = "adam",
-        momentum: float = 0.9,
-        learning_rate: str = "cosine",
-        learning_rate_init: float = 0.002,
-        warmup: float = 0.05,
-        alpha: float = 0.0,
-        l1: float = 0.0,
-        dropout: float = 0.1,
-        word_dropout: float = 0.1,
-        misspelling: float = 0.0,
-        max_grad_norm: float | None = 1.0,
-        batch_tokens: int = 512,
-        max_epochs: int = 10,
-        max_time: float | None = None,
-        early_stopping: bool = True,
-        validation_fraction: float = 0.1,
-        n_iter_no_change: int = 3,
-        tol: float = 1e-3,
+        hidden_size: int = _NETWORK.hidden_size,
+        proj_size: int = _NETWORK.proj_size,
+        num_layers: int = _NETWORK.num_layers,
+        cell_clip: float | None = _NETWORK.cell_clip,
+        proj_clip: float | None = _NETWORK.proj_clip,
+        skip_connections: bool = _NETWORK.skip_connections,
+        min_count: int = _PLAN.min_count,
+        max_vocabulary: int | None = _PLAN.max_vocabulary,
+        lowercase: bool = _NETWORK.lowercase,
+        softmax: str = _OPTIONS.softmax,
+        n_samples: int = _OPTIONS.n_samples,
+        tie_weights: bool = _PLAN.tie_weights,
+        solver: str = _OPTIONS.solver,
+        momentum: float = _OPTIONS.momentum,
+        learning_rate: str = _OPTIONS.learning_rate,
+        learning_rate_init: float = _OPTIONS.learning_rate_init,
+        warmup: float = _OPTIONS.warmup,
+        alpha: float = _OPTIONS.alpha,
+        l1: float = _OPTIONS.l1,
+        dropout: float = _PLAN.dropout,
+        word_dropout: float = _OPTIONS.word_dropout,
+        misspelling: float = _OPTIONS.misspelling,
+        max_grad_norm: float | None = _OPTIONS.max_grad_norm,
+        batch_tokens: int = _OPTIONS.batch_tokens,
+        max_epochs: int = _OPTIONS.max_epochs,
+        max_time: float | None = _OPTIONS.max_time,
+        early_stopping: bool = _OPTIONS.early_stopping,
+        validation_fraction: float = _PLAN.validation_fraction,
+        n_iter_no_change: int = _OPTIONS.n_iter_no_change,
+        tol: float = _OPTIONS.tol,
         init: str | os.PathLike[str] | None = None,
         warm_start: bool = False,
         checkpoint: str | os.PathLike[str] | None = None,
-        checkpoint_every: int | float = 500,
+        checkpoint_every: int | float = _OPTIONS.checkpoint_every,
         device: str = "auto",
         precision: str = "auto",
         random_state: int | np.random.RandomState | None = None,
@@ -268,7 +327,7 @@ default=((1, 32), (2, 32), (3, 64), (4, 128), (5, 128), (6, 128))
         -------
         self : ElmoLanguageModel
         """
-        return fitting.fit(self, X, y, X_val)
+        return self._fit(X, y, X_val)
 
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X: Any, y: Any = None) -> ElmoLanguageModel:
@@ -287,7 +346,7 @@ default=((1, 32), (2, 32), (3, 64), (4, 128), (5, 128), (6, 128))
         -------
         self : ElmoLanguageModel
         """
-        return fitting.fit(self, X, y, one_pass=True)
+        return self._fit(X, y, one_pass=True)
 
     def perplexity(self, X: Any) -> Perplexity:
         """Return the perplexity of documents under the full softmax.
@@ -302,7 +361,7 @@ default=((1, 32), (2, 32), (3, 64), (4, 128), (5, 128), (6, 128))
             ``forward``, ``backward``, and ``mean``: the exponential of the mean of both
             directions' negative log-likelihoods per token.
         """
-        nll, n_predictions = fitting.document_nll(self, X)
+        nll, n_predictions = self._document_nll(X)
         return Perplexity.of(nll.sum(axis=0), n_predictions.sum())
 
     def score(self, X: Any, y: Any = None) -> float:
@@ -318,7 +377,7 @@ default=((1, 32), (2, 32), (3, 64), (4, 128), (5, 128), (6, 128))
         -------
         score : float
         """
-        nll, n_predictions = fitting.document_nll(self, X)
+        nll, n_predictions = self._document_nll(X)
         return float(-nll.sum() / (2 * n_predictions.sum()))
 
     def score_samples(self, X: Any) -> NDArray[np.float64]:
@@ -332,7 +391,7 @@ default=((1, 32), (2, 32), (3, 64), (4, 128), (5, 128), (6, 128))
         -------
         scores : ndarray of shape (n_documents,), float64
         """
-        nll, n_predictions = fitting.document_nll(self, X)
+        nll, n_predictions = self._document_nll(X)
         with np.errstate(invalid="ignore"):
             return -nll.sum(axis=1) / (2 * n_predictions)
 
@@ -359,7 +418,13 @@ default=((1, 32), (2, 32), (3, 64), (4, 128), (5, 128), (6, 128))
             its probability, from both sides and from each; the best word first. Never
             among them, but sharing the probability: ``<S>``, ``</S>`` and ``<UNK>``.
         """
-        return predict_words(self, X, position, n_words)
+        check_is_fitted(self)
+        owner = type(self).__name__
+        check_softmax(self.model_, owner, "predict words")
+        owner = f"{owner}.predict_words"
+        check_words_wanted(n_words, owner)
+        sequences, _ = self._index(self._stream(X))
+        return predict_words(self.model_, sequences, position, n_words, owner=owner)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the model to a directory, whole or not at all.
@@ -369,7 +434,7 @@ default=((1, 32), (2, 32), (3, 64), (4, 128), (5, 128), (6, 128))
         path : str or os.PathLike
         """
         check_is_fitted(self)
-        persistence.save(self, path)
+        write_model(self.model_.to_saved(self._settings()), path)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str], **parameters: Any) -> ElmoLanguageModel:
@@ -386,16 +451,205 @@ default=((1, 32), (2, 32), (3, 64), (4, 128), (5, 128), (6, 128))
         -------
         language_model : ElmoLanguageModel
         """
-        return persistence.load(cls(), path, parameters)
+        saved = registry.load(path)
+        estimator = cls()._restored(saved, parameters)
+        device = torch_device(estimator.device)
+        estimator.model_ = TrainedModel.from_saved(saved, device)
+        return estimator
 
-    def __sklearn_tags__(self) -> Tags:
-        """Say that documents go in."""
-        return text_tags(super().__sklearn_tags__(), self.missing)
+    @property
+    def analyzer(self) -> Analyzer:
+        """From a document to sequences of tokens."""
+        return Analyzer(
+            self.tokenizer, self.sentence_splitter, self.sequence, self.input
+        )
+
+    @property
+    def network_(self) -> LanguageModel:
+        """Torch module of the model."""
+        return self._fitted("network_").network
+
+    @property
+    def config_(self) -> BiLMConfig:
+        """Architecture."""
+        return self._fitted("config_").config
+
+    @property
+    def vocabulary_(self) -> list[str] | None:
+        """Words of the softmax, None if files held none."""
+        return self._fitted("vocabulary_").vocabulary
+
+    @property
+    def history_(self) -> list[EpochRecord]:
+        """A row for each epoch."""
+        return list(self._fitted("history_").history)
+
+    @property
+    def n_epochs_(self) -> int:
+        """Epochs trained on."""
+        return self._fitted("n_epochs_").n_epochs
+
+    @property
+    def n_tokens_(self) -> int:
+        """Predictions in one direction, trained on."""
+        return self._fitted("n_tokens_").n_tokens
+
+    @property
+    def unknown_share_(self) -> float:
+        """Share of the tokens in `fit` that the vocabulary lacks."""
+        return self._fitted("unknown_share_").unknown_share
+
+    @property
+    def truncation_(self) -> Truncation:
+        """Tokens that `max_characters` cut in `fit`."""
+        return self._fitted("truncation_").truncation
 
     def __getstate__(self) -> dict[str, Any]:
-        """Hold weights as arrays: a pickle needs neither a GPU nor torch's classes."""
-        return persistence.without_network(super().__getstate__())
+        """Say which version wrote it."""
+        state = super().__getstate__()
+        if "model_" in state:
+            state = {**state, "_skelmo_version": __version__}
+        return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        """Build the network again, on the device that `device` names here."""
-        super().__setstate__(persistence.with_network(state, type(self).__name__))
+        """Bring the model to the device that `device` names here."""
+        if "network_" in state:
+            state = _with_model(state)
+        if "model_" in state:
+            state = checked_version(state, type(self).__name__)
+            model = state["model_"].to(here(state["device"]))
+            state = {**state, "model_": model}
+        super().__setstate__(state)
+
+    def _fitted(self, name: str) -> TrainedModel:
+        """Return the model for one of its properties."""
+        if "model_" not in self.__dict__:
+            raise AttributeError(f"{type(self).__name__!r} object has no {name!r} yet")
+        return self.model_
+
+    def _fit(
+        self, X: Any, y: Any, X_val: Any = None, *, one_pass: bool = False
+    ) -> ElmoLanguageModel:
+        """Read documents and train on them, telling the callbacks."""
+        name = "partial_fit" if one_pass else "fit"
+        tasks = FitTasks(self, name, 1 if one_pass else self.max_epochs, X, y)
+        run = self._prepared(one_pass=one_pass)
+        streams = [self._stream(X)]
+        if X_val is not None:
+            streams.append(self._stream(X_val))
+        sequences, (n_documents, *_) = self._index(*streams)
+        n_train = None if X_val is None else n_documents
+        self.model_ = run(sequences, tasks, n_train=n_train, watch=tasks.watch)
+        tasks.end()
+        return self
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def _fit_sequences(self, sequences: Sequences, X: Any) -> ElmoLanguageModel:
+        """Train on documents that are cut into tokens; X is for the callbacks alone."""
+        tasks = FitTasks(self, "fit", self.max_epochs, X, None)
+        self.model_ = self._prepared()(sequences, tasks, watch=tasks.watch)
+        tasks.end()
+        return self
+
+    def _prepared(self, *, one_pass: bool = False) -> Pretraining:
+        """Make a run ready, and warn of what will be slow."""
+        owner, known = type(self).__name__, self.__dict__.get("model_")
+        parameters = self.get_params(deep=False)
+        run = Pretraining.from_parameters(
+            parameters, owner, model=known, one_pass=one_pass
+        )
+        device = torch.device(run.plan.device)
+        warn_of_slow_precision(self.precision, device, owner)
+        return run
+
+    def _document_nll(self, X: Any) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+        """Return the negative log-likelihood and the predictions of each document."""
+        check_is_fitted(self)
+        owner = type(self).__name__
+        check_softmax(self.model_, owner, "give likelihoods")
+        sequences, _ = self._index(self._stream(X))
+        return document_nll(self.model_, sequences, owner)
+
+    def _stream(self, X: Any) -> Iterator[Any]:
+        return stream_documents(
+            X, owner=type(self).__name__, missing=self.missing, input=self.input
+        )
+
+    def _index(self, *streams: Iterable[Any]) -> tuple[Sequences, list[int]]:
+        """Index documents, those of one stream after the other; count those of each."""
+        analyze, sizes = self.analyzer, [0] * len(streams)
+
+        def analyzed() -> Iterator[list[list[str]]]:
+            for k, stream in enumerate(streams):
+                for value in stream:
+                    sizes[k] += 1
+                    # A missing document keeps its place, without a sequence.
+                    yield [] if value is None else analyze(value)
+
+        return index_documents(analyzed()), sizes
+
+    def _restored(
+        self, saved: SavedModel, parameters: dict[str, Any]
+    ) -> ElmoLanguageModel:
+        """Set the parameters that files hold, and those that replace them."""
+        check_functions(saved, parameters)
+        known = saved.settings.get("parameters", {})
+        known = {k: v for k, v in known.items() if not isinstance(v, dict)}
+        architecture = {name: getattr(saved.config, name) for name in ARCHITECTURE}
+        return self.set_params(**{**known, **architecture, **parameters})
+
+    def _settings(self) -> dict[str, Any]:
+        """Return what JSON can hold of the parameters."""
+        parameters: dict[str, Any] = {}
+        for name, value in self.get_params(deep=False).items():
+            if name in FUNCTIONS and callable(value):
+                where = getattr(value, "__module__", None) or type(value).__module__
+                what = getattr(value, "__qualname__", type(value).__qualname__)
+                parameters[name] = {"function": f"{where}.{what}"}
+            elif isinstance(value, np.generic):
+                parameters[name] = value.item()
+            elif isinstance(value, str | int | float | bool | None):
+                parameters[name] = value
+        return {"skelmo_version": __version__, "parameters": parameters}
+
+
+def shared_model(
+    given: str | os.PathLike[str], parameters: dict[str, Any]
+) -> ElmoLanguageModel:
+    """Return what `ElmoLanguageModel.load` returns, around a model that is shared.
+
+    Parameters
+    ----------
+    given : str or os.PathLike
+        A bundled name, or a directory or zip archive.
+    parameters : dict
+        Parameters that replace those of the files.
+
+    Returns
+    -------
+    language_model : ElmoLanguageModel
+    """
+
+    def device_of(saved: SavedModel) -> torch.device:
+        return torch_device(ElmoLanguageModel()._restored(saved, parameters).device)
+
+    model, saved = shared.load(given, device_of)
+    estimator = ElmoLanguageModel()._restored(saved, parameters)
+    estimator.model_ = model
+    return estimator
+
+
+def _with_model(state: dict[str, Any]) -> dict[str, Any]:
+    """Return a state of before there was `model_`, when its parts were attributes."""
+    state = dict(state)
+    arrays = add_tied(load_arrays(state.pop("network_")))
+    state["model_"] = TrainedModel(
+        build_network(state.pop("config_"), arrays, torch.device("cpu")),
+        state.pop("vocabulary_"),
+        tuple(state.pop("history_")),
+        state.pop("n_epochs_"),
+        state.pop("n_tokens_"),
+        state.pop("unknown_share_"),
+        state.pop("truncation_"),
+    )
+    return state

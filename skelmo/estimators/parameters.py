@@ -3,38 +3,45 @@
 from __future__ import annotations
 
 import os
+from dataclasses import Field, fields
 from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
-from sklearn.utils import Tags
 from sklearn.utils._param_validation import Interval, RealNotInt, StrOptions
 from sklearn.utils.validation import _check_sample_weight
 
+from skelmo.encoding.layer_choice import LayerChoice
 from skelmo.encoding.pooling import POOLINGS
+from skelmo.nn.bilm import BiLMConfig
 from skelmo.training.optimizer import SOLVERS
+from skelmo.training.plan import ARCHITECTURE
 from skelmo.training.schedule import SCHEDULES
 
+
+def _limits(field: Field[Any]) -> list[Any]:
+    """Return what a field of an architecture may be, as scikit-learn says it."""
+    if "minimum" in field.metadata:
+        return [Interval(Integral, field.metadata["minimum"], None, closed="left")]
+    if "choices" in field.metadata:
+        return [StrOptions(set(field.metadata["choices"]))]
+    if "positive" in field.metadata:
+        return [Interval(Real, 0, None, closed="neither"), None]
+    return ["array-like"] if field.name == "filters" else ["boolean"]
+
+
 LANGUAGE_MODEL: dict[str, list[Any]] = {
+    **{
+        each.name: _limits(each)
+        for each in fields(BiLMConfig)
+        if each.name in ARCHITECTURE
+    },
     "tokenizer": [callable, None],
     "sentence_splitter": [callable, StrOptions({"lines"}), None],
     "input": [StrOptions({"text", "tokens"})],
     "missing": [StrOptions({"error", "empty", "nan"})],
     "sequence": [StrOptions({"sentence", "document"})],
-    "max_characters": [Interval(Integral, 3, None, closed="left")],
-    "char_embedding_dim": [Interval(Integral, 1, None, closed="left")],
-    "filters": ["array-like"],
-    "n_highway": [Interval(Integral, 0, None, closed="left")],
-    "activation": [StrOptions({"relu", "tanh"})],
-    "word_embedding_dim": [Interval(Integral, 0, None, closed="left")],
     "init_word_vectors": [str, os.PathLike, None],
-    "lowercase": ["boolean"],
-    "hidden_size": [Interval(Integral, 1, None, closed="left")],
-    "proj_size": [Interval(Integral, 1, None, closed="left")],
-    "num_layers": [Interval(Integral, 1, None, closed="left")],
-    "cell_clip": [Interval(Real, 0, None, closed="neither"), None],
-    "proj_clip": [Interval(Real, 0, None, closed="neither"), None],
-    "skip_connections": ["boolean"],
     "min_count": [Interval(Integral, 1, None, closed="left")],
     "max_vocabulary": [Interval(Integral, 4, None, closed="left"), None],
     "softmax": [StrOptions({"sampled", "full"})],
@@ -72,78 +79,6 @@ LANGUAGE_MODEL: dict[str, list[Any]] = {
 }
 
 
-def check_filters(
-    filters: Any, max_characters: int, owner: str
-) -> tuple[tuple[int, int], ...]:
-    """Return the filters as pairs of integers.
-
-    Parameters
-    ----------
-    filters : iterable of (int, int)
-    max_characters : int
-        Characters of a token, which no filter may be wider than.
-    owner : str
-        The class that asks, for the messages.
-
-    Returns
-    -------
-    filters : tuple of (int, int)
-
-    Raises
-    ------
-    ValueError
-        If they are not pairs of positive integers, or wider than a token.
-    """
-    try:
-        pairs = [(width, n) for width, n in filters]
-        good = bool(pairs) and all(_is_whole(a) and a >= 1 for p in pairs for a in p)
-    except (TypeError, ValueError):
-        good = False
-    if not good:
-        raise ValueError(
-            f"The 'filters' parameter of {owner} must be pairs (width, number) of "
-            f"positive integers. Got {filters!r} instead."
-        )
-    whole = tuple((int(width), int(n)) for width, n in pairs)
-    widest = max(width for width, _ in whole)
-    if widest > max_characters:
-        raise ValueError(
-            f"The 'filters' parameter of {owner} must not be wider than max_characters="
-            f"{max_characters}. Got a width of {widest} instead."
-        )
-    return whole
-
-
-def check_word_embedding(estimator: Any, owner: str) -> None:
-    """Raise if parameters ask for a word-level embedding that is not there, or misfits.
-
-    Parameters
-    ----------
-    estimator : ElmoLanguageModel
-    owner : str
-        The class that asks, for the messages.
-
-    Raises
-    ------
-    ValueError
-        If `tie_weights` is set and the sizes differ, or if `init_word_vectors` is and
-        there is no word-level embedding.
-    """
-    if estimator.init is not None:
-        return  # sizes are those of that model, and checked when it is read
-    if estimator.tie_weights and estimator.word_embedding_dim != estimator.proj_size:
-        raise ValueError(
-            f"tie_weights=True of {owner} needs word_embedding_dim equal to proj_size, "
-            f"got {estimator.word_embedding_dim} and {estimator.proj_size}. Set "
-            f"word_embedding_dim={estimator.proj_size}, or tie_weights=False."
-        )
-    if estimator.init_word_vectors is not None and not estimator.word_embedding_dim:
-        raise ValueError(
-            f"init_word_vectors of {owner} needs a word-level embedding, got "
-            f"word_embedding_dim=0. Set it to the size of the vectors."
-        )
-
-
 def check_pooling(pooling: Any, owner: str) -> list[str]:
     """Return the poolings as a list.
 
@@ -171,8 +106,8 @@ def check_pooling(pooling: Any, owner: str) -> list[str]:
     return names
 
 
-def check_layers(layers: Any, n_layers: int, owner: str) -> list[int] | None:
-    """Return the indices of the layers to use; None stands for one mix of them.
+def check_layers(layers: Any, n_layers: int, owner: str) -> LayerChoice:
+    """Return which layers to use; what is learned from targets is not in it yet.
 
     Parameters
     ----------
@@ -184,7 +119,7 @@ def check_layers(layers: Any, n_layers: int, owner: str) -> list[int] | None:
 
     Returns
     -------
-    layers : list of int or None
+    layers : LayerChoice
 
     Raises
     ------
@@ -192,21 +127,21 @@ def check_layers(layers: Any, n_layers: int, owner: str) -> list[int] | None:
         If a layer does not exist or is named twice, or none is named.
     """
     if layers in ("mean", "learned"):
-        return None
+        return LayerChoice()
     if layers == "concat":
-        return list(range(n_layers))
+        return LayerChoice(tuple(range(n_layers)))
     if layers == "top":
-        return [n_layers - 1]
+        return LayerChoice((n_layers - 1,))
     chosen = list(layers) if isinstance(layers, list | tuple) else [layers]
     good = all(_is_whole(k) and -n_layers <= k < n_layers for k in chosen)
-    found = [int(k) % n_layers for k in chosen] if good else []
+    found = tuple(int(k) % n_layers for k in chosen) if good else ()
     if not found or len(set(found)) < len(found):
         raise ValueError(
             f"The 'layers' parameter of {owner} must name different layers of this "
             f"language model, 0 to {n_layers - 1} or -{n_layers} to -1, or be 'mean', "
             f"'top', 'concat' or 'learned'. Got {layers!r} instead."
         )
-    return found
+    return LayerChoice(found)
 
 
 def check_targets(y: Any, owner: str) -> None:
@@ -257,23 +192,3 @@ def check_sample_weight(sample_weight: Any, n_documents: int, owner: str) -> Non
 
 def _is_whole(value: Any) -> bool:
     return isinstance(value, Integral) and not isinstance(value, bool)
-
-
-def text_tags(tags: Tags, missing: str) -> Tags:
-    """Say in an estimator's tags that it takes documents, not a matrix.
-
-    Parameters
-    ----------
-    tags : sklearn.utils.Tags
-        Changed in place.
-    missing : str
-        The estimator's parameter.
-
-    Returns
-    -------
-    tags : sklearn.utils.Tags
-    """
-    tags.input_tags.string = tags.input_tags.one_d_array = True
-    tags.input_tags.two_d_array = False
-    tags.input_tags.allow_nan = missing != "error"
-    return tags

@@ -2,51 +2,58 @@
 
 from __future__ import annotations
 
+import copy
 import os
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from hashlib import sha256
 from numbers import Integral
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, TransformerMixin, _fit_context
+from sklearn.base import TransformerMixin, _fit_context, clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils import Tags
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
+from skelmo.encoding.caches import models_directory
+from skelmo.encoding.features import Features
+from skelmo.encoding.layer_choice import LayerChoice
 from skelmo.encoding.layer_mix import learn_mix
 from skelmo.encoding.pooling import POOLINGS
-from skelmo.estimators.callbacks import CallbackSupportMixin, fit_task
-from skelmo.estimators.documentation import LinkMixin
-from skelmo.estimators.language_model import ElmoLanguageModel
+from skelmo.encoding.settings import EncoderSettings
+from skelmo.estimators.base import (
+    DocumentEstimator,
+    checked_version,
+    warn_of_slow_precision,
+)
+from skelmo.estimators.callbacks import fit_task, training_task
+from skelmo.estimators.language_model import (
+    NOT_IN_FILES,
+    ElmoLanguageModel,
+    shared_model,
+)
 from skelmo.estimators.parameters import (
     check_layers,
     check_pooling,
     check_sample_weight,
     check_targets,
-    text_tags,
 )
-from skelmo.pickling import source_of, with_weights, without_weights
-from skelmo.resolving import resolve_language_model
-from skelmo.text.distinct import Distinct
-from skelmo.transforming import (
-    encode,
-    index_parts,
-    pool_all,
-    pooler_of,
-    truncation_of,
-    vectorizer_analyzer,
-)
-from skelmo.validation import (
-    check_column_name,
-    check_not_empty,
-    column_name,
-    iterate_documents,
-)
+from skelmo.models import shared
+from skelmo.models.source import ModelReference, key_of, source_of
+from skelmo.models.trained import TrainedModel
+from skelmo.nn.device import here, torch_device
+from skelmo.text.analysis import Analyzer
+from skelmo.text.distinct import Distinct, index_distinct
+from skelmo.text.sequences import Sequences
+from skelmo.validation import FEW_TOKENS, check_not_empty, column_name, stack_level
+from skelmo.version import __version__
 
 
-class ElmoVectorizer(CallbackSupportMixin, LinkMixin, TransformerMixin, BaseEstimator):
+class ElmoVectorizer(TransformerMixin, DocumentEstimator):
     """Turn documents into dense features by an ELMo language model.
 
     The features of a document are its tokens' layer activations, pooled over the
@@ -220,7 +227,8 @@ default=("mean", "std")
         y : array-like of shape (n_documents,) or (n_documents, n_targets), default=None
             Classes or numbers, for ``layers="learned"``; ignored otherwise.
         sample_weight : array-like of shape (n_documents,), default=None
-            Weight of each document in learning the mix; ignored otherwise.
+            Weight of each document in learning the mix; checked in any case, as
+            scikit-learn wants it, and without effect otherwise.
 
         Returns
         -------
@@ -237,15 +245,19 @@ default=("mean", "std")
 
         Parameters
         ----------
-        X, y, sample_weight : as `fit` takes them
-            Documents, and what a mix of layers is learned from.
+        X : iterable of str
+            Documents, as `fit` takes them.
+        y : array-like of shape (n_documents,) or (n_documents, n_targets), default=None
+            As `fit` takes it.
+        sample_weight : array-like of shape (n_documents,), default=None
+            As `fit` takes it.
 
         Returns
         -------
         features : ndarray of shape (n_documents, n_features), float32
         """
         distinct, pooled = self._fit(X, y, sample_weight)
-        return encode(self, [distinct], pooled)
+        return self.features_.encode([distinct], pooled)
 
     def transform(self, X: Any) -> NDArray[np.float32]:
         """Encode documents.
@@ -260,8 +272,10 @@ default=("mean", "std")
         features : ndarray of shape (n_documents, n_features), float32
             Zeros for a document without tokens.
         """
-        endless = isinstance(X, Iterator)
-        return encode(self, index_parts(self, self._check(X), endless))
+        documents, features = self._check(X), self.features_
+        self._warn_of_slow_precision()
+        in_parts = isinstance(X, Iterator)
+        return features.encode(features.index(documents, in_parts=in_parts))
 
     def transform_tokens(self, X: Any) -> list[NDArray[np.float32]]:
         """Encode every token, with the layers mixed per token.
@@ -275,12 +289,9 @@ default=("mean", "std")
         features : list of ndarray of shape (n_tokens, n_token_features), float32
             One array per document; row k belongs to token k of `tokenize`.
         """
-        (distinct,) = index_parts(self, self._check(X), endless=False)
-        config = self.language_model_.config_
-        empty = np.zeros((0, config.n_layers, config.n_features), dtype=np.float32)
-        encoder = pooler_of(self).encoder
-        found = dict(encoder.tokens(distinct.sequences))
-        return [self._mix(found.get(k, empty)) for k in distinct.place.tolist()]
+        documents = self._check(X)
+        self._warn_of_slow_precision()
+        return self.features_.tokens(documents)
 
     def tokenize(self, X: Any) -> list[list[str]]:
         """Return the tokens of each document, as the language model reads them.
@@ -295,7 +306,7 @@ default=("mean", "std")
             Empty for a missing document.
         """
         documents = self._check(X)
-        return vectorizer_analyzer(self).tokens(documents)
+        return self._analyzer(self.language_model_).tokens(documents)
 
     def get_feature_names_out(self, input_features: Any = None) -> NDArray[np.object_]:
         """Return the names of the features: pooling, layer, direction and index.
@@ -312,89 +323,291 @@ default=("mean", "std")
         """
         check_is_fitted(self, "language_model_")
         _check_feature_names_in(self, input_features, generate_names=False)
-        proj_size = self.language_model_.config_.proj_size
-        chosen = self._layers
-        layers = ["mix"] if chosen is None else [f"layer{k}" for k in chosen]
-        return np.array(
-            [
-                f"elmo_{pooling}_{layer}_{direction}_{k}"
-                for pooling in self._pooling
-                for layer in layers
-                for direction in ("forward", "backward")
-                for k in range(proj_size)
-            ],
-            dtype=object,
+        return np.array(self.features_.names, dtype=object)
+
+    @property
+    def features_(self) -> Features:
+        """What turns documents into features, without scikit-learn around it."""
+        check_is_fitted(self, "language_model_")
+        model = self.language_model_
+        return Features(
+            model.model_,
+            self._analyzer(model),
+            self._choice,
+            tuple(self._pooling),
+            EncoderSettings(self.max_batch_tokens, self.precision, self.unknown_words),
+            np.nan if self.missing == "nan" else 0.0,
+            self.cache,
+            type(self).__name__,
+            self.verbose,
         )
 
     def __sklearn_tags__(self) -> Tags:
-        """Say that documents go in and dense float32 comes out."""
-        tags = text_tags(super().__sklearn_tags__(), self.missing)
+        """Say that dense float32 comes out."""
+        tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = []
         tags.target_tags.required = self.layers == "learned"
         return tags
 
     def __getstate__(self) -> dict[str, Any]:
-        """Leave out weights that can be read again, as `store_weights` says."""
-        return without_weights(self, super().__getstate__())
+        """Leave it to the model's own pickle what is stored of the weights."""
+        state = super().__getstate__()
+        if "language_model_" in state:
+            model = _Pickled(
+                self.language_model_, self._source, self.store_weights, type(self)
+            )
+            version = {"_skelmo_version": __version__}
+            state = {**state, **version, "language_model_": model}
+        return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Read the weights again, if they were left out."""
-        super().__setstate__(with_weights(state, type(self).__name__))
+        if "language_model_" in state:
+            owner = type(self).__name__
+            state = checked_version(state, owner)
+            if "_layers" in state:
+                state = _with_choice(state)
+            model = state["language_model_"]
+            if isinstance(model, _Pickled):
+                model = model.content
+            if isinstance(model, ModelReference):
+                model = _referred(model, owner)
+            state = {**state, "language_model_": model}
+        super().__setstate__(state)
+
+    def _analyzer(self, model: ElmoLanguageModel) -> Analyzer:
+        """Return the language model's way to cut documents, or one's own."""
+        return Analyzer(
+            self.tokenizer or model.tokenizer,
+            self.sentence_splitter or model.sentence_splitter,
+            model.sequence,
+            self.input,
+        )
+
+    def _warn_of_slow_precision(self) -> None:
+        device = self.language_model_.model_.device
+        warn_of_slow_precision(self.precision, device, type(self).__name__)
 
     def _fit(
         self, X: Any, y: Any, sample_weight: Any
     ) -> tuple[Distinct, NDArray[np.float32] | None]:
         """Fit; return the documents, and the layers that a mix was learned on."""
         owner = type(self).__name__
-        self._pooling = check_pooling(self.pooling, owner)
+        pooling = check_pooling(self.pooling, owner)
         is_learned = isinstance(self.layers, str) and self.layers == "learned"
         if is_learned:
             check_targets(y, owner)
         name = column_name(X, owner)
         with fit_task(self, X, y) as task:
-            documents: Iterable[Any] = self._read(X)
-            if isinstance(self.language_model, ElmoLanguageModel | None):
-                documents = list(documents)  # read twice
-                check_not_empty(len(documents), owner)
-            self.language_model_ = resolve_language_model(self, documents, task)
-            self._source = source_of(self.language_model)
-            n_layers = self.language_model_.config_.n_layers
-            self._layers = check_layers(self.layers, n_layers, owner)
-            for fitted in ("feature_names_in_", "layer_weights_", "gamma_"):
-                self.__dict__.pop(fitted, None)
-            if name is not None:
-                self.feature_names_in_ = np.array([name], dtype=object)
-            (distinct,) = index_parts(self, iter(documents), endless=False)
+            model, documents = self._model_to_be(), self._read(X)
+            choice = check_layers(self.layers, model.num_layers + 1, owner)
+            distinct = index_distinct(documents, self._analyzer(model))
             check_not_empty(len(distinct.place), owner)
             check_sample_weight(sample_weight, len(distinct.place), owner)
-            self.truncation_ = truncation_of(self, distinct)
+            if "model_" not in vars(model):
+                self._train(model, distinct, X, task)
+            self.language_model_, self._source = model, source_of(self.language_model)
+            self._pooling, self._choice = pooling, choice
+            self._warn_of_slow_precision()
+            self._note_column(name)
+            self.truncation_ = self.features_.truncation(distinct)
+            for fitted in ("layer_weights_", "gamma_"):
+                self.__dict__.pop(fitted, None)
             pooled = None
             if is_learned:
-                pooled = pool_all(self, distinct)
+                pooled = self.features_.pool(distinct)
                 mix = learn_mix(pooled, y, sample_weight, owner=owner)
                 self.layer_weights_, self.gamma_ = mix
+                self._choice = LayerChoice(weights=mix.gamma * mix.layer_weights)
         return distinct, pooled
 
-    def _read(self, X: Any) -> Iterator[Any]:
-        return iterate_documents(
-            X, owner=type(self).__name__, missing=self.missing, input=self.input
+    def _model_to_be(self) -> ElmoLanguageModel:
+        """Return the language model of this fit: ready, or still to be trained."""
+        given = self.language_model
+        if isinstance(given, FrozenEstimator):
+            return self._frozen(given)
+        if given is not None and not isinstance(given, ElmoLanguageModel):
+            return shared_model(given, self._own_parameters())
+        if hasattr(given, "network_"):
+            warnings.warn(
+                f"{type(self).__name__} trains a clone of the ElmoLanguageModel it is "
+                f"given, although this one is fitted. Pass "
+                f"FrozenEstimator(language_model) to use it as it is.",
+                UserWarning,
+                stacklevel=stack_level(),
+            )
+        model = clone(given or ElmoLanguageModel())
+        settings = {"input": self.input, "missing": "error", **self._own_parameters()}
+        if model.random_state is None:
+            settings["random_state"] = self.random_state
+        if self.verbose and not model.verbose:
+            settings["verbose"] = self.verbose
+        model.set_params(**settings)
+        model._validate_params()  # before the documents, which may take hours to read
+        return model
+
+    def _frozen(self, given: FrozenEstimator) -> ElmoLanguageModel:
+        """Return a copy, which training the given one on does not change."""
+        model = given.estimator
+        if not isinstance(model, ElmoLanguageModel):
+            raise TypeError(
+                f"The 'language_model' parameter of {type(self).__name__} must freeze "
+                f"an ElmoLanguageModel, got FrozenEstimator({type(model).__name__}). "
+                f"Freeze a fitted ElmoLanguageModel."
+            )
+        check_is_fitted(model)
+        model = copy.copy(model)
+        if self.device is not None:
+            model.model_ = model.model_.to(torch_device(self.device))
+        return model
+
+    def _own_parameters(self) -> dict[str, Any]:
+        """Return what is said here instead of by the language model."""
+        own = {name: getattr(self, name) for name in NOT_IN_FILES}
+        return {name: value for name, value in own.items() if value is not None}
+
+    def _train(
+        self, model: ElmoLanguageModel, distinct: Distinct, X: Any, task: Any
+    ) -> None:
+        """Train a language model on the documents, unless the same was done before."""
+        sequences = distinct.repeated
+        data = None if isinstance(X, Iterator) else X
+
+        def train() -> TrainedModel:
+            return model._fit_sequences(sequences, data).model_
+
+        with training_task(task, self, model):
+            if self.cache is None:
+                train()
+                return
+            model.model_ = shared.get_or_train(
+                _training_key(model.get_params(deep=False), sequences),
+                train,
+                device=torch_device(model.device),
+                owner=type(self).__name__,
+                directory=models_directory(self.cache),
+            )
+
+
+# They do not change what is learned, or are told by the documents' tokens.
+_NOT_LEARNED_FROM = {
+    "tokenizer", "sentence_splitter", "input", "missing", "device", "verbose",
+    "checkpoint", "checkpoint_every", "warm_start",
+}  # fmt: skip
+
+
+def _training_key(parameters: dict[str, Any], sequences: Sequences) -> bytes | None:
+    """Hash all that training depends on: parameters, seed, tokens and their order.
+
+    None if no two runs are the same, or if training warns of few tokens: it has to warn
+    each time.
+    """
+    n_tokens = len(sequences.token_ids) - 2 * len(sequences.lengths)
+    if not isinstance(parameters["random_state"], Integral) or n_tokens < FEW_TOKENS:
+        return None
+    learned_from = {
+        name: value
+        for name, value in sorted(parameters.items())
+        if name not in _NOT_LEARNED_FROM
+    }
+    if learned_from["init"] is not None:
+        learned_from["init"] = key_of(learned_from["init"])
+    if learned_from["init_word_vectors"] is not None:
+        # A path always: no word vectors come with the package.
+        path = Path(os.fspath(learned_from["init_word_vectors"]))
+        learned_from["init_word_vectors"] = key_of(path)
+    hasher = sha256(ascii((__version__, learned_from, sequences.tokens)).encode())
+    for array in (sequences.token_ids, sequences.offsets, sequences.document_offsets):
+        hasher.update(np.ascontiguousarray(array).data)
+    return hasher.digest()
+
+
+class _Pickled:
+    """A language model in the state of a vectorizer.
+
+    A copy shares it. A pickle holds it, or what it can be read again by.
+
+    Parameters
+    ----------
+    content : ElmoLanguageModel or ModelReference
+    source : str or None
+        What it can be read again by.
+    store_weights : bool or "auto"
+        The parameter of the vectorizer.
+    owner : type
+        Class of the vectorizer, for the message.
+    """
+
+    def __init__(
+        self,
+        content: ElmoLanguageModel,
+        source: str | None,
+        store_weights: bool | str,
+        owner: type[ElmoVectorizer],
+    ) -> None:
+        self.content: ElmoLanguageModel | ModelReference = content
+        self.source, self.store_weights, self.owner = source, store_weights, owner
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> _Pickled:
+        copied = copy.copy(self)
+        copied.content = copy.deepcopy(self.content, memo)
+        return copied
+
+    def __copy__(self) -> _Pickled:
+        copied = object.__new__(type(self))
+        copied.__dict__.update(self.__dict__)
+        return copied
+
+    def __getstate__(self) -> dict[str, Any]:
+        model = self.content
+        if isinstance(model, ModelReference) or self.store_weights is True:
+            return {"content": model}
+        if self.source is not None:
+            given = {name: getattr(model, name) for name in NOT_IN_FILES}
+            digest = model.model_.digest.hex()
+            return {"content": ModelReference(self.source, digest, given)}
+        if self.store_weights == "auto":
+            return {"content": model}
+        raise ValueError(
+            f"{self.owner.__name__}(store_weights=False) is pickled without its "
+            f"weights, but these come from no file. Write them by "
+            f"language_model_.save(directory) and fit with language_model=directory, "
+            f"or set store_weights='auto'."
         )
 
-    def _check(self, X: Any) -> Iterator[Any]:
-        """Check documents to transform, and that they come from the same column."""
-        check_is_fitted(self, "language_model_")
-        owner = type(self).__name__
-        fitted = getattr(self, "feature_names_in_", None)
-        check_column_name(column_name(X, owner), fitted, owner)
-        return self._read(X)
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
 
-    def _mix(self, activations: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Mix or choose layers: (..., L + 1, 2P) to (..., n_token_features)."""
-        if hasattr(self, "layer_weights_"):
-            weights = (self.gamma_ * self.layer_weights_).astype(np.float32)
-            return np.einsum("...lp,l->...p", activations, weights)
-        if self._layers is None:
-            return activations.mean(axis=-2)
-        rows = activations.shape[:-2]
-        n_features = len(self._layers) * activations.shape[-1]
-        return activations[..., self._layers, :].reshape(*rows, n_features)
+
+def _referred(reference: ModelReference, owner: str) -> ElmoLanguageModel:
+    """Read a model that a pickle refers to, and check that it is the same."""
+    source, digest, parameters = reference
+    device = str(here(parameters["device"]))
+    try:
+        model = shared_model(source, {**parameters, "device": device})
+    except FileNotFoundError as error:
+        raise FileNotFoundError(
+            f"This {owner} was pickled without the weights of its language model, "
+            f"which it looks for in {source} (hash of the weights {digest}), but "
+            f"nothing is there. Put the model there, or pickle with "
+            f"store_weights=True."
+        ) from error
+    found = model.model_.digest.hex()
+    if found != digest:
+        raise ValueError(
+            f"This {owner} was pickled with the language model in {source}, whose "
+            f"weights had the hash {digest}, but now have {found}. Put the model of "
+            f"then there, or fit again."
+        )
+    return model
+
+
+def _with_choice(state: dict[str, Any]) -> dict[str, Any]:
+    """Return a state of before there was a `LayerChoice`."""
+    state = dict(state)
+    layers = state.pop("_layers")
+    if "layer_weights_" in state:
+        choice = LayerChoice(weights=state["gamma_"] * state["layer_weights_"])
+    else:
+        choice = LayerChoice(None if layers is None else tuple(layers))
+    return {**state, "_choice": choice}

@@ -10,14 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skelmo.encoding.encoder import Encoder
+from skelmo.encoding.features import Features
 from skelmo.encoding.pooling import POOLINGS
 from skelmo.encoding.token_cache import TokenCache
-from skelmo.estimators.language_model import ElmoLanguageModel
-from skelmo.estimators.vectorizer import ElmoVectorizer
-from skelmo.resolving import encoder_of
 from skelmo.text.distinct import Distinct
 from skelmo.text.sequences import Sequences, ranges
-from skelmo.transforming import pooler_of
 
 # Rows that go through the network to time it: more and more, until a pass of them and
 # those before take so many seconds; the next would take about four times as many.
@@ -36,17 +33,21 @@ class EncodingEstimate(NamedTuple):
     n_bytes: int  # of the features of all documents
 
 
-def estimate(
-    distinct: Distinct, model: ElmoLanguageModel, vectorizer: ElmoVectorizer | None
-) -> EncodingEstimate:
-    """Time a sample, and extrapolate to all rows and all tokens."""
-    sequences, config = distinct.sequences, model.config_
-    # As a vectorizer has them by default: all layers, and two poolings.
-    n_features = 2 * config.n_features * config.n_layers
-    encoder = encoder_of(model)
-    if vectorizer is not None:
-        n_features = len(vectorizer.get_feature_names_out())
-        encoder = pooler_of(vectorizer).encoder
+def estimate(distinct: Distinct, features: Features) -> EncodingEstimate:
+    """Time a sample, and extrapolate to all rows and all tokens.
+
+    Parameters
+    ----------
+    distinct : Distinct
+    features : Features
+        What would encode them.
+
+    Returns
+    -------
+    EncodingEstimate
+    """
+    sequences, n_features = distinct.sequences, features.n_features
+    encoder = features.settings.encoder(features.model)
     per_row, per_type = _seconds_per_unit(encoder, sequences)
     n_rows = len(sequences.token_ids)
     seconds = per_row * n_rows + per_type * len(sequences.tokens)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_left
 from collections import Counter
 from functools import cache
@@ -160,7 +161,8 @@ def unseen_tokens(
     there = np.flatnonzero(counts).tolist()
     which = [k for k in there if is_unknown[k] and tokens[k] not in rows]
     share = counts[which].sum() / max(counts.sum(), 1)
-    training_share = getattr(model, "unknown_share_", None)
+    known_share = model.unknown_share_
+    training_share = None if math.isnan(known_share) else known_share
     examples = _examples(tokens, counts, which)
     return UnseenTokens(
         float(share), len(which) / max(len(there), 1), training_share, examples

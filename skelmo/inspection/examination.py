@@ -12,9 +12,10 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.utils._param_validation import HasMethods, StrOptions, validate_params
 from sklearn.utils.validation import check_is_fitted
 
-from skelmo.estimators.language_model import ElmoLanguageModel
+from skelmo.encoding.features import Features
+from skelmo.encoding.layer_choice import LayerChoice
+from skelmo.estimators.language_model import ElmoLanguageModel, shared_model
 from skelmo.estimators.vectorizer import ElmoVectorizer
-from skelmo.fitting import analyzer_of
 from skelmo.inspection.cost import estimate
 from skelmo.inspection.counts import (
     long_tokens,
@@ -25,10 +26,8 @@ from skelmo.inspection.counts import (
 )
 from skelmo.inspection.damage import DamageCounter
 from skelmo.inspection.report import TextReport
-from skelmo.models import shared as shared_models
 from skelmo.text.analysis import Analyzer
 from skelmo.text.distinct import index_distinct
-from skelmo.transforming import vectorizer_analyzer
 from skelmo.validation import iterate_documents
 
 _OWNER = "inspect_text"
@@ -102,15 +101,22 @@ ElmoVectorizer or None, default=None
     Occurrences(n=1, n_documents=1)
     """
     model, vectorizer = _resolve(language_model, tokenizer, sentence_splitter)
-    analyze = Analyzer() if model is None else analyzer_of(model)
+    analyze = Analyzer() if model is None else model.analyzer
     if vectorizer is not None:
-        analyze = vectorizer_analyzer(vectorizer)
+        analyze = vectorizer.features_.analyzer
     analyze = replace(
         analyze,
         tokenizer=tokenizer or analyze.tokenizer,
         sentence_splitter=sentence_splitter or analyze.sentence_splitter,
         input=input or (vectorizer.input if vectorizer is not None else "text"),
     )
+    features = None
+    if model is not None and vectorizer is None:
+        # As a vectorizer has them by default.
+        layers = LayerChoice(tuple(range(model.config_.n_layers)))
+        features = Features(model.model_, analyze, layers, ("mean", "std"))
+    elif vectorizer is not None:
+        features = vectorizer.features_
     documents = iterate_documents(X, owner=_OWNER, missing="empty", input=analyze.input)
     damage = DamageCounter()
     distinct = index_distinct(damage.watch(documents), analyze)
@@ -134,7 +140,7 @@ ElmoVectorizer or None, default=None
         unseen=None
         if model is None
         else unseen_tokens(sequences.tokens, counts, model),
-        estimate=None if model is None else estimate(distinct, model, vectorizer),
+        estimate=None if features is None else estimate(distinct, features),
     )
 
 
@@ -145,7 +151,7 @@ def _resolve(
     if isinstance(given, str | os.PathLike):
         own = {"tokenizer": tokenizer, "sentence_splitter": sentence_splitter}
         own = {name: value for name, value in own.items() if value is not None}
-        return shared_models.load(given, own), None
+        return shared_model(given, own), None
     if isinstance(given, FrozenEstimator):
         given = given.estimator
     if given is None or isinstance(given, ElmoLanguageModel):

@@ -9,10 +9,10 @@ from typing import Any
 
 import pandas as pd
 
+from skelmo.encoding.features import RARELY
 from skelmo.inspection.cost import EncodingEstimate
 from skelmo.inspection.counts import CutTokens, Quantiles, TokenExample, UnseenTokens
 from skelmo.inspection.damage import REMEDIES, Occurrences
-from skelmo.transforming import RARELY
 
 _FEW = 0.01  # a share of documents that asks for no advice
 _UNSEEN = 0.05  # a share of tokens that asks for none

@@ -1,0 +1,117 @@
+"""What all estimators of documents share."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn.base import BaseEstimator
+from sklearn.utils import Tags
+from sklearn.utils.validation import check_is_fitted
+
+from skelmo.estimators.callbacks import CallbackSupportMixin
+from skelmo.estimators.documentation import LinkMixin
+from skelmo.nn.device import has_bfloat16
+from skelmo.validation import (
+    check_column_name,
+    column_name,
+    iterate_documents,
+    stack_level,
+)
+from skelmo.version import __version__
+
+
+class DocumentEstimator(CallbackSupportMixin, LinkMixin, BaseEstimator):
+    """An estimator that reads documents.
+
+    A subclass has the parameters `input` and `missing`.
+    """
+
+    missing: str
+    input: str
+
+    def __sklearn_tags__(self) -> Tags:
+        """Say that documents go in, not a matrix."""
+        tags = super().__sklearn_tags__()
+        tags.input_tags.string = tags.input_tags.one_d_array = True
+        tags.input_tags.two_d_array = False
+        tags.input_tags.allow_nan = self.missing != "error"
+        return tags
+
+    def _read(self, X: Any) -> Iterator[Any]:
+        """Take the documents out of whatever holds them, checked."""
+        return iterate_documents(
+            X, owner=type(self).__name__, missing=self.missing, input=self.input
+        )
+
+    def _check(self, X: Any) -> Iterator[Any]:
+        """Check documents to transform, and that they come from the same column."""
+        check_is_fitted(self)
+        owner = type(self).__name__
+        fitted = getattr(self, "feature_names_in_", None)
+        check_column_name(column_name(X, owner), fitted, owner)
+        return self._read(X)
+
+    def _note_column(self, name: str | None) -> None:
+        """Keep the name of the column that was fitted on, if it had one."""
+        self.__dict__.pop("feature_names_in_", None)
+        if name is not None:
+            self.feature_names_in_ = np.array([name], dtype=object)
+
+
+def checked_version(state: dict[str, Any], owner: str) -> dict[str, Any]:
+    """Return the state of an unpickled estimator without its version stamp.
+
+    Parameters
+    ----------
+    state : dict
+    owner : str
+        Its class, for the message.
+
+    Returns
+    -------
+    state : dict
+
+    Warns
+    -----
+    UserWarning
+        If another version of skelmo wrote it.
+    """
+    state = dict(state)
+    found = state.pop("_skelmo_version", __version__)
+    if found != __version__:
+        warnings.warn(
+            f"This {owner} was pickled by skelmo {found}, and skelmo {__version__} "
+            f"reads it: features may differ, or fail. Fit it again, or install skelmo "
+            f"{found}.",
+            UserWarning,
+            stacklevel=stack_level(),
+        )
+    return state
+
+
+def warn_of_slow_precision(precision: str, device: torch.device, owner: str) -> None:
+    """Warn if products in bfloat16 are asked for where there is no help for them.
+
+    Parameters
+    ----------
+    precision : {"auto", "float32", "bfloat16"}
+        The parameter.
+    device : torch.device
+    owner : str
+        The class that asks, for the message.
+
+    Warns
+    -----
+    UserWarning
+        If this CPU has no instructions for bfloat16.
+    """
+    if precision == "bfloat16" and not has_bfloat16(device):
+        warnings.warn(
+            f"{owner} computes in bfloat16, which this CPU has no instructions for: it "
+            f"works, but slower than float32. Set precision='float32'.",
+            stacklevel=stack_level(),
+        )
