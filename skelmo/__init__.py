@@ -1,6 +1,7 @@
 """ELMo features behind scikit-learn's fit and transform."""
 
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from skelmo.version import __version__
@@ -12,6 +13,9 @@ if TYPE_CHECKING:
     from skelmo.estimators.vectorizer import ElmoVectorizer
     from skelmo.inspection import TextReport, inspect_text
     from skelmo.text.tokenization import split_sentences, tokenize
+
+# Where modules of earlier versions are looked for, which pickles may name.
+__path__ = [*__path__, str(Path(__file__).parent / "former")]
 
 __all__ = [
     "Comparison",

@@ -1,1 +1,6 @@
-"""Pre-training: corpus, schedule, trainer."""
+"""Pre-training: plan, schedule, loop, checkpoints."""
+
+from pathlib import Path
+
+# Where modules of earlier versions are looked for, which programs may import.
+__path__ = [*__path__, str(Path(__file__).parents[1] / "former" / "training")]

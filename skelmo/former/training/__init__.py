@@ -1,0 +1,1 @@
+"""Modules of `skelmo.training` at the import paths that they had."""

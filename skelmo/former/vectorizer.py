@@ -1,0 +1,5 @@
+"""Former place of `skelmo.ElmoVectorizer`, which pickles name."""
+
+from skelmo.estimators.vectorizer import ElmoVectorizer
+
+__all__ = ["ElmoVectorizer"]
