@@ -12,7 +12,7 @@ import pytest
 from skelmo import ElmoLanguageModel, ElmoVectorizer
 from skelmo.cli import main
 from skelmo.comparison import representations
-from skelmo.models import shared as shared_models
+from skelmo.estimators.language_model import shared_model
 from skelmo.pretrained import registry
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -21,7 +21,7 @@ DOCS = Path(__file__).parents[1] / "docs"
 @pytest.fixture(scope="module")
 def english():
     """Return the model, read once."""
-    return shared_models.load("en", {})
+    return shared_model("en", {})
 
 
 def nearest(vectors, words, word):

@@ -15,7 +15,8 @@ from sklearn.pipeline import Pipeline
 import skelmo
 from skelmo import ElmoLanguageModel, ElmoVectorizer
 from skelmo.encoding.encoder import Encoder
-from skelmo.models import shared as shared_models
+from skelmo.models import trained
+from skelmo.training.pretraining import Pretraining
 
 CLOSE = {"rtol": 0, "atol": 1e-6}
 
@@ -106,13 +107,13 @@ def test_a_grid_search_encodes_each_document_once(
     language_model, texts, encoded, monkeypatch, tmp_path, n_jobs
 ):
     language_model.save(tmp_path / "model")
-    built, build = [], shared_models.build_network
+    built, build = [], trained.build_network
 
     def noting(*arguments):
         built.append(arguments)
         return build(*arguments)
 
-    monkeypatch.setattr(shared_models, "build_network", noting)
+    monkeypatch.setattr(trained, "build_network", noting)
     X = pd.Series([*texts[:40], *texts[:5]])
     y = np.arange(len(X)) % 2
     cache = "memory" if n_jobs == 1 else tmp_path / "cache"
@@ -143,13 +144,13 @@ def test_a_grid_search_encodes_each_document_once(
 
 
 def test_a_search_trains_a_language_model_once_for_each_fold(tiny, texts, monkeypatch):
-    fits, fit = [], ElmoLanguageModel.fit
+    fits, train = [], Pretraining.__call__
 
-    def noting(self, X, y=None, **parameters):
-        fits.append(len(X))
-        return fit(self, X, y, **parameters)
+    def noting(self, sequences, *arguments, **named):
+        fits.append(sequences.n_documents)
+        return train(self, sequences, *arguments, **named)
 
-    monkeypatch.setattr(ElmoLanguageModel, "fit", noting)
+    monkeypatch.setattr(Pretraining, "__call__", noting)
     vectorizer = ElmoVectorizer(language_model=ElmoLanguageModel(**tiny))
     pipeline = Pipeline([("elmo", vectorizer), ("classify", LogisticRegression())])
     grid = {"elmo__layers": ["mean", "top"], "classify__C": [0.1, 1.0]}

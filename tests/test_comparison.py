@@ -26,7 +26,7 @@ from sklearn.preprocessing import StandardScaler
 import skelmo
 from skelmo import ElmoLanguageModel, ElmoVectorizer
 from skelmo.comparison import classifiers, folds, measuring, representations, running
-from skelmo.models import shared as shared_models
+from skelmo.models import shared
 from skelmo.pretrained import registry
 
 SPLIT = (range(60), range(60, 90))
@@ -372,7 +372,7 @@ def test_bundled_model_brings_its_representations(
 
 
 def test_bundled_model_is_read_only_where_it_is_compared(data, monkeypatch):
-    monkeypatch.setattr(shared_models, "load", None)
+    monkeypatch.setattr(shared, "load", None)
     assert list(run(data, ["tfidf"], cv=2).table.index) == ["tfidf"]
 
 

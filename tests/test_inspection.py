@@ -1,6 +1,9 @@
+import copy
+import math
 import re
 import unicodedata
 from collections import Counter
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import numpy as np
@@ -154,13 +157,12 @@ def test_texts_of_training_have_the_unknown_share_of_training(language_model, te
 
 
 def test_model_without_vocabulary_knows_no_unseen(language_model):
-    bare = ElmoLanguageModel()
-    bare.__dict__.update(language_model.__dict__, vocabulary_=None)
+    bare = copy.copy(language_model)
+    bare.model_ = replace(language_model.model_, vocabulary=None)
     report = inspect_text(["The cat"], bare)
     assert report.unseen is None
     assert report.cut == CutTokens(48, 0, 0, [])
-    del bare.unknown_share_
-    bare.vocabulary_ = ["The"]
+    bare.model_ = replace(bare.model_, vocabulary=["The"], unknown_share=math.nan)
     assert inspect_text(["The cat"], bare).unseen == UnseenTokens(
         0.5, 0.5, None, [TokenExample("cat", 1, 3)]
     )

@@ -14,10 +14,9 @@ from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import GridSearchCV
 from tiny_models import OPTIONS, tf_datasets, write_tf
-from tiny_runs import assert_same_weights, differ, weights_of
+from tiny_runs import assert_same_weights, differ, encoder_of, weights_of
 
 from skelmo import ElmoLanguageModel
-from skelmo.resolving import encoder_of
 from skelmo.text.characters import encode_tokens
 from skelmo.text.tokenization import split_sentences, tokenize
 

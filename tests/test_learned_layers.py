@@ -13,6 +13,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.utils import get_tags
 
 from skelmo import ElmoLanguageModel, ElmoVectorizer
+from skelmo.encoding.features import Features
 from skelmo.encoding.layer_mix import learn_mix
 
 CLOSE = {"rtol": 0, "atol": 1e-5}
@@ -46,7 +47,7 @@ def test_the_layer_that_carries_the_signal_is_found(
     planted = rng.normal(size=layers.shape).astype(np.float32)
     planted[:, signal] = layers[:, signal] / layers[:, signal].std()
     pooled = planted[:, None]
-    monkeypatch.setattr("skelmo.estimators.vectorizer.pool_all", lambda *_: pooled)
+    monkeypatch.setattr(Features, "pool", lambda *_: pooled)
     score = planted[:, signal] @ rng.normal(size=16)
     for y in (score, score > np.median(score)):
         weights = learned().fit(texts, y).layer_weights_

@@ -21,6 +21,7 @@ from tiny_runs import (
 from skelmo.scoring.corpus import choose_vocabulary, make_corpus
 from skelmo.scoring.likelihood import negative_log_likelihood
 from skelmo.text.sequences import index_documents
+from skelmo.text.token_indexer import TokenIndexer
 from skelmo.training import loop as trainer_module
 from skelmo.training.loop import Trainer, cut_windows
 from skelmo.training.optimizer import SOLVERS
@@ -43,7 +44,7 @@ def make_trainer(documents=None, *, validation=(), plan=PLAN, **options):
     held_out = np.array(validation, dtype=np.int64)
     return Trainer(
         model,
-        make_corpus(sequences, vocabulary, 50),
+        make_corpus(sequences, TokenIndexer.of(vocabulary)),
         np.setdiff1d(np.arange(n), held_out),
         held_out,
         options,
@@ -369,7 +370,7 @@ def test_validation_is_of_the_documents_given():
     trainer = make_trainer(documents)
     which = np.flatnonzero(trainer.corpus.sequences.document_of_sequence >= 40)
     vocabulary = result.vocabulary
-    corpus = make_corpus(trainer.corpus.sequences, vocabulary, 50)
+    corpus = make_corpus(trainer.corpus.sequences, TokenIndexer.of(vocabulary))
     nll = negative_log_likelihood(result.model, corpus, which)
     n_predictions = (trainer.corpus.sequences.lengths[which] - 1).sum()
     best = result.state.history[result.state.best_epoch - 1]

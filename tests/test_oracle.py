@@ -31,6 +31,7 @@ from skelmo.scoring.corpus import make_corpus
 from skelmo.scoring.likelihood import negative_log_likelihood
 from skelmo.text.characters import encode_tokens
 from skelmo.text.sequences import index_documents
+from skelmo.text.token_indexer import TokenIndexer
 
 TOLERANCE = 1e-12  # float64, fifty steps at most
 FLOAT32_TOLERANCE = 1e-5
@@ -155,7 +156,7 @@ def test_carried_state_over_batches_equals_the_oracle(case):
 def test_encoder_in_float32_equals_the_oracle(case):
     bilm, words = network(case)
     documents = [[SENTENCES[0], SENTENCES[2]], [SENTENCES[4]], [SENTENCES[1]]]
-    encoder = Encoder(bilm.float(), words, max_batch_tokens=16)
+    encoder = Encoder(bilm.float(), TokenIndexer.of(words or ()), max_batch_tokens=16)
     got = dict(encoder.tokens(index_documents(documents)))
     assert sorted(got) == [0, 1, 2]
     for d, document in enumerate(documents):
@@ -233,7 +234,7 @@ def test_likelihood_equals_the_oracle(case, budget):
         {"weight": torch.from_numpy(weight), "bias": torch.from_numpy(bias)}
     )
     sequences = index_documents([[sentence] for sentence in SENTENCES])
-    corpus = make_corpus(sequences, WORDS, bilm.config.max_characters)
+    corpus = make_corpus(sequences, TokenIndexer.of(WORDS, bilm.config.max_characters))
     which = np.array([4, 0, 3, 1])
     got = negative_log_likelihood(LanguageModel(bilm, softmax), corpus, which, budget)
     rows = {word: row for row, word in enumerate(WORDS)}

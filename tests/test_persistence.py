@@ -6,7 +6,6 @@ import pickle
 import re
 import subprocess
 import sys
-import warnings
 
 import joblib
 import numpy as np
@@ -16,8 +15,6 @@ from tiny_models import OPTIONS, tf_datasets, write_tf
 from tiny_runs import assert_same_weights, differ, weights_of
 
 from skelmo import ElmoLanguageModel
-from skelmo.nn import device
-from skelmo.nn.device import torch_device, working_precision
 
 
 def sure(message):
@@ -190,41 +187,3 @@ def test_loading_leaves_the_generators_alone(language_model, tmp_path):
     pickle.loads(pickle.dumps(language_model))
     assert torch.equal(torch.get_rng_state(), before[0])
     np.testing.assert_equal(np.random.get_state(), before[1])  # noqa: NPY002
-
-
-def test_auto_is_the_gpu_where_there_is_one(monkeypatch):
-    # That a device works is tried by a tensor on it.
-    monkeypatch.setattr(torch, "empty", lambda *size, device: None)
-    for found, expected in ((True, "cuda"), (False, "cpu")):
-        monkeypatch.setattr(torch.cuda, "is_available", lambda found=found: found)
-        assert torch_device("auto") == torch.device(expected)
-        assert torch_device("cpu") == torch.device("cpu")
-
-
-def test_auto_precision_is_bfloat16_where_a_gpu_has_it(monkeypatch):
-    cpu, gpu = torch.device("cpu"), torch.device("cuda")
-    for has_it, expected in ((True, "bfloat16"), (False, "float32")):
-        monkeypatch.setattr(
-            torch.cuda, "is_bf16_supported", lambda has_it=has_it: has_it
-        )
-        assert working_precision("auto", gpu, "Owner") == expected
-        assert working_precision("auto", cpu, "Owner") == "float32"
-        assert working_precision("float32", gpu, "Owner") == "float32"
-        assert working_precision("bfloat16", gpu, "Owner") == "bfloat16"
-
-
-def test_bfloat16_says_so_where_the_cpu_has_no_instructions_for_it(monkeypatch):
-    monkeypatch.setattr(device.platform, "machine", lambda: "x86_64")
-    for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"):
-        monkeypatch.setattr(torch.cpu, name, lambda: False, raising=False)
-    message = (
-        "Owner computes in bfloat16, which this CPU has no instructions for: it works, "
-        "but slower than float32. Set precision='float32'."
-    )
-    with pytest.warns(UserWarning, match=f"^{re.escape(message)}$"):
-        assert working_precision("bfloat16", torch.device("cpu"), "Owner") == "bfloat16"
-    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: True)
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        assert working_precision("bfloat16", torch.device("cpu"), "Owner") == "bfloat16"
-        assert working_precision("float32", torch.device("cpu"), "Owner") == "float32"

@@ -302,7 +302,7 @@ def test_a_column_of_another_name_is_refused(frozen, texts):
 
 @pytest.mark.parametrize("at_once", [1, 40, 10_000])
 def test_an_iterator_is_encoded_part_by_part(make, texts, at_once, monkeypatch):
-    monkeypatch.setattr("skelmo.transforming.TOKENS_AT_ONCE", at_once)
+    monkeypatch.setattr("skelmo.encoding.features.TOKENS_AT_ONCE", at_once)
     X = [*texts[:20], None, *texts[:5], "", "   ", *texts[20:40], None]
     for missing in ("empty", "nan"):
         vectorizer = make(missing=missing, pooling=["mean", "max"], layers="concat")
@@ -319,7 +319,7 @@ def test_an_iterator_is_encoded_part_by_part(make, texts, at_once, monkeypatch):
 
 
 def test_of_an_iterator_a_part_is_in_memory(make, texts, monkeypatch):
-    monkeypatch.setattr("skelmo.transforming.TOKENS_AT_ONCE", 50)
+    monkeypatch.setattr("skelmo.encoding.features.TOKENS_AT_ONCE", 50)
     vectorizer, n_read, ahead = make(), 0, []
     encode = Encoder.pool
 
@@ -340,7 +340,7 @@ def test_of_an_iterator_a_part_is_in_memory(make, texts, monkeypatch):
 
 
 def test_cut_tokens_of_all_parts_are_told_of_once(make, monkeypatch):
-    monkeypatch.setattr("skelmo.transforming.TOKENS_AT_ONCE", 3)
+    monkeypatch.setattr("skelmo.encoding.features.TOKENS_AT_ONCE", 3)
     vectorizer = make()
     X = ["a " + "b" * 60, "c", "a " + "b" * 60, "d " + "e" * 70 + " " + "f" * 80]
     message = "^ElmoVectorizer: 4 tokens in 3 documents are longer than the 48 bytes "

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import random
 from dataclasses import replace
+from typing import NamedTuple
+from unittest.mock import patch
 
 import numpy as np
 
+from skelmo.encoding.settings import EncoderSettings
+from skelmo.models.trained import TrainedModel
 from skelmo.nn.bilm import BiLMConfig
 from skelmo.text.sequences import index_documents
-from skelmo.training.pretraining import Plan, pretrain
-from skelmo.training.state import TrainingOptions
+from skelmo.training.loop import Trainer
+from skelmo.training.plan import Plan
+from skelmo.training.pretraining import pretrain
+from skelmo.training.state import TrainingOptions, TrainingState
 
 CONFIG = BiLMConfig(
     filters=((1, 4), (2, 4)), char_embedding_dim=4, hidden_size=16, proj_size=8
@@ -63,19 +69,48 @@ def documents_of(n=40, seed=0):
     ]
 
 
+class Run(NamedTuple):
+    """A model, and where the run that trained it ended."""
+
+    trained: TrainedModel
+    state: TrainingState
+
+    @property
+    def model(self):
+        return self.trained.network
+
+    @property
+    def vocabulary(self):
+        return self.trained.vocabulary
+
+
 def run(documents=None, *, plan=PLAN, observer=None, changes=None, **options):
     """Train; `changes` are of the plan and `options` of the options."""
     documents = documents_of() if documents is None else documents
     if changes:
         plan = replace(plan, **changes)
-    sizes = {k: options.pop(k) for k in ("start", "n_train", "watch") if k in options}
-    return pretrain(
-        index_documents(documents),
-        plan,
-        replace(OPTIONS, **options),
-        observer or Watcher(),
-        **sizes,
-    )
+    names = ("start", "goes_on", "n_train", "watch")
+    given = {name: options.pop(name) for name in names if name in options}
+    ended, run_to_the_end = [], Trainer.run
+
+    def noting(self):
+        ended.append(run_to_the_end(self))
+        return ended[-1]
+
+    with patch.object(Trainer, "run", noting):
+        trained = pretrain(
+            index_documents(documents),
+            plan,
+            replace(OPTIONS, **options),
+            observer or Watcher(),
+            **given,
+        )
+    return Run(trained, ended[-1])
+
+
+def encoder_of(estimator, **settings):
+    """Return what computes the layer activations of a fitted language model."""
+    return EncoderSettings(**settings).encoder(estimator.model_)
 
 
 def weights_of(model):

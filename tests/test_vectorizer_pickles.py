@@ -17,7 +17,7 @@ from numpy.testing import assert_array_equal
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 
-from skelmo import ElmoLanguageModel, ElmoVectorizer, pickling
+from skelmo import ElmoLanguageModel, ElmoVectorizer
 from skelmo.models import shared as shared_models
 
 SMALL = 4000  # bytes: a path and a hash, but no weights
@@ -119,7 +119,7 @@ np.testing.assert_allclose(got, np.load(folder / "expected.npy"), rtol=0, atol=1
 
 def test_missing_files_are_named(model_copy, texts):
     vectorizer = ElmoVectorizer(language_model=model_copy).fit(texts)
-    digest = pickling.weights_hash_of(vectorizer.language_model_).hex()
+    digest = vectorizer.language_model_.model_.digest.hex()
     data = pickle.dumps(vectorizer)
     shutil.rmtree(model_copy)
     message = (
@@ -134,11 +134,11 @@ def test_missing_files_are_named(model_copy, texts):
 def test_other_weights_are_not_taken_for_those_of_then(model_copy, texts, tiny):
     vectorizer = ElmoVectorizer(language_model=model_copy).fit(texts)
     data = pickle.dumps(vectorizer)
-    then = pickling.weights_hash_of(vectorizer.language_model_).hex()
+    then = vectorizer.language_model_.model_.digest.hex()
     shutil.rmtree(model_copy)
     other = ElmoLanguageModel(**{**tiny, "random_state": 1}).fit(texts)
     other.save(model_copy)
-    now = pickling.weights_hash_of(other).hex()
+    now = other.model_.digest.hex()
     message = (
         f"This ElmoVectorizer was pickled with the language model in {model_copy}, "
         f"whose weights had the hash {then}, but now have {now}. Put the model of then "
@@ -168,8 +168,8 @@ def test_another_version_is_told(name, language_model, model_copy, texts, monkey
     if name == "vectorizer":
         estimator = ElmoVectorizer(language_model=model_copy).fit(texts)
     with monkeypatch.context() as patch:
-        patch.setattr("skelmo.persistence.__version__", "0.0.1")
-        patch.setattr("skelmo.pickling.__version__", "0.0.1")
+        patch.setattr("skelmo.estimators.language_model.__version__", "0.0.1")
+        patch.setattr("skelmo.estimators.vectorizer.__version__", "0.0.1")
         data = pickle.dumps(estimator)
     owner = type(estimator).__name__
     message = f"^This {owner} was pickled by skelmo 0.0.1, and skelmo .* reads it: "
@@ -183,6 +183,31 @@ def test_copies_are_as_good(fitted, texts):
     expected = fitted.transform(texts)
     for again in (copy.copy(fitted), copy.deepcopy(fitted)):
         assert_array_equal(again.transform(texts), expected)
+
+
+def test_a_deep_copy_needs_no_file(model_copy, texts):
+    vectorizer = ElmoVectorizer(language_model=model_copy).fit(texts)
+    expected = vectorizer.transform(texts)
+    shutil.rmtree(model_copy)
+    shared_models.forget()
+    again = copy.deepcopy([vectorizer])[0]
+    assert_array_equal(again.transform(texts), expected)
+    assert again.language_model_.network_ is vectorizer.language_model_.network_
+    assert again.language_model_ is not vectorizer.language_model_
+
+
+def test_a_deep_copy_is_made_of_what_no_pickle_may_be(tiny, texts):
+    model = ElmoLanguageModel(**tiny)
+    vectorizer = ElmoVectorizer(language_model=model, store_weights=False).fit(texts)
+    again = copy.deepcopy(vectorizer)
+    assert_array_equal(again.transform(texts), vectorizer.transform(texts))
+
+
+def test_a_frozen_model_is_deep_copied_as_such(frozen):
+    again = copy.deepcopy(frozen)
+    assert type(again) is type(frozen)
+    assert again.estimator is not frozen.estimator
+    assert again.estimator.network_ is frozen.estimator.network_
 
 
 def test_tied_weights_are_pickled_once():

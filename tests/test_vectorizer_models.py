@@ -5,10 +5,11 @@ from numpy.testing import assert_array_equal
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
+from tiny_runs import encoder_of
 
 from skelmo import ElmoLanguageModel, ElmoVectorizer
-from skelmo.resolving import encoder_of
 from skelmo.text.tokenization import split_sentences, tokenize
+from skelmo.training.pretraining import Pretraining
 
 
 def lower_words(sentence):
@@ -23,7 +24,7 @@ def weights(model):
 def test_a_frozen_model_is_used_as_it_is(frozen, language_model, texts):
     before = weights(language_model)
     vectorizer = ElmoVectorizer(language_model=frozen).fit(texts)
-    assert vectorizer.language_model_ is language_model
+    assert vectorizer.language_model_.network_ is language_model.network_
     vectorizer.transform(texts)
     for name, array in weights(language_model).items():
         assert_array_equal(array, before[name])
@@ -63,16 +64,21 @@ def test_none_stands_for_a_model_with_default_parameters(
 ):
     asked = []
 
-    def fit(model, X, y=None):
-        asked.append((model.get_params(), X))
-        return language_model
+    def train(run, sequences, observer, **_):
+        asked.append((run, sequences))
+        return language_model.model_
 
-    monkeypatch.setattr(ElmoLanguageModel, "fit", fit)
+    monkeypatch.setattr(Pretraining, "__call__", train)
     vectorizer = ElmoVectorizer(language_model=None, random_state=5, verbose=2)
     vectorizer.fit(iter(texts))
-    expected = ElmoLanguageModel(random_state=5, verbose=2).get_params()
-    assert asked == [(expected, texts)]
+    model = ElmoLanguageModel(random_state=5, verbose=2)
+    assert vectorizer.language_model_.get_params() == model.get_params()
     assert vectorizer.language_model_.network_ is language_model.network_
+    model.fit(texts)
+    (mine, documents), (other, same) = asked
+    assert mine == other
+    for found, expected in zip(documents, same, strict=True):
+        assert_array_equal(found, expected)
 
 
 def test_a_frozen_model_must_be_fitted_and_a_language_model(texts):
@@ -159,8 +165,11 @@ def test_the_encoder_knows_the_rows_of_words_where_there_are_any(
     tiny, texts, language_model
 ):
     model = ElmoLanguageModel(**tiny, word_embedding_dim=3).fit(texts)
-    encoder = encoder_of(model, 77)
+    encoder = encoder_of(model, max_batch_tokens=77)
     assert encoder.bilm is model.network_.bilm
     assert encoder.max_batch_tokens == 77
-    assert encoder.word_ids == {word: k for k, word in enumerate(model.vocabulary_)}
-    assert encoder_of(language_model).word_ids is None
+    words = ["moon", "Moon", "moons", "</S>"]
+    rows = {word: k for k, word in enumerate(model.vocabulary_)}
+    assert encoder_of(model, unknown_words="characters").indexer(
+        words
+    ).word_ids.tolist() == [rows.get(word, 2) for word in words]
