@@ -11,7 +11,7 @@ from tiny_runs import assert_same_weights, differ
 
 from skelmo import ElmoLanguageModel, ElmoVectorizer
 from skelmo.models import shared as shared_models
-from skelmo.training import loop as trainer
+from skelmo.training.loop import Loop
 
 
 @pytest.fixture
@@ -30,13 +30,13 @@ def built(monkeypatch):
 @pytest.fixture
 def runs(monkeypatch):
     """Return a list that grows with each training run."""
-    found, run = [], trainer.Trainer.run
+    found, run = [], Loop.run
 
     def noting(self, *arguments, **named):
         found.append(self)
         return run(self, *arguments, **named)
 
-    monkeypatch.setattr(trainer.Trainer, "run", noting)
+    monkeypatch.setattr(Loop, "run", noting)
     return found
 
 

@@ -8,8 +8,11 @@ from dataclasses import replace
 import numpy as np
 
 from skelmo.nn.bilm import BiLMConfig
+from skelmo.scoring.corpus import choose_vocabulary, make_corpus
 from skelmo.text.sequences import index_documents
-from skelmo.training.pretraining import Plan, pretrain
+from skelmo.training.language_modeling import LanguageModeling
+from skelmo.training.loop import Loop
+from skelmo.training.pretraining import Plan, build_model, pretrain
 from skelmo.training.state import TrainingOptions
 
 CONFIG = BiLMConfig(
@@ -76,6 +79,28 @@ def run(documents=None, *, plan=PLAN, observer=None, changes=None, **options):
         observer or Watcher(),
         **sizes,
     )
+
+
+def make_objective(documents=None, *, validation=(), plan=PLAN, **options):
+    """Return the objective of all the sequences but those of `validation`."""
+    sequences = index_documents(documents_of() if documents is None else documents)
+    vocabulary = choose_vocabulary(
+        sequences, np.arange(sequences.n_documents), min_count=1, max_vocabulary=None
+    )
+    options = replace(OPTIONS, **options)
+    held_out = np.array(validation, dtype=np.int64)
+    return LanguageModeling(
+        build_model(plan, vocabulary, options.seed),
+        make_corpus(sequences, vocabulary, 50),
+        np.setdiff1d(np.arange(len(sequences.lengths)), held_out),
+        held_out,
+        options,
+    )
+
+
+def make_loop(objective, *, observer=None, **rest):
+    """Return a loop that trains with the objective's own options."""
+    return Loop(objective, objective.options, observer or Watcher(), **rest)
 
 
 def weights_of(model):

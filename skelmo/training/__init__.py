@@ -1,1 +1,1 @@
-"""Pre-training: corpus, schedule, trainer."""
+"""A loop that trains, and what it trains: language models."""

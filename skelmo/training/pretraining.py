@@ -26,7 +26,8 @@ from skelmo.scoring.corpus import (
 from skelmo.text.sequences import Sequences
 from skelmo.text.word_vectors import read_word_vectors
 from skelmo.training.checkpoint import Checkpointer, run_hash
-from skelmo.training.loop import Trainer
+from skelmo.training.language_modeling import LanguageModeling
+from skelmo.training.loop import Loop
 from skelmo.training.optimizer import (
     is_of_the_same_kind,
     optimizer_tensors,
@@ -128,11 +129,14 @@ def pretrain(
     first_epoch = 0 if start is None else start.n_epochs
     config = model.bilm.config
     corpus = make_corpus(sequences, vocabulary, config.max_characters, config.lowercase)
-    trainer = Trainer(
-        model,
-        corpus,
-        sequences_of(sequences, train),
-        sequences_of(sequences, held_out),
+    trainer = Loop(
+        LanguageModeling(
+            model,
+            corpus,
+            sequences_of(sequences, train),
+            sequences_of(sequences, held_out),
+            options,
+        ),
         options,
         observer,
         _checkpointer(
@@ -151,7 +155,7 @@ def pretrain(
             for name, tensor in optimizer_tensors(trainer.optimizer).items()
         }
         share = corpus.unknown_share
-        return Pretrained(trainer.model, vocabulary, trainer.state, share, remembered)
+        return Pretrained(model, vocabulary, trainer.state, share, remembered)
 
     def so_far() -> Pretrained:
         copied = copy.deepcopy(result())
