@@ -24,7 +24,7 @@ from skelmo.nn.bilm import BiLMConfig
 from skelmo.nn.packing import cut_by_budget
 from skelmo.text.characters import encode_tokens, token_lengths
 from skelmo.text.sequences import index_documents
-from skelmo.training.loop import BATCHES_PER_POOL, cut_windows
+from skelmo.training.language_modeling import BATCHES_PER_POOL, cut_windows
 
 
 def gemm_peak(dtype, size=2048, seconds=2.0):

@@ -19,7 +19,7 @@ from skelmo.nn.packing import cut_by_budget
 from skelmo.text.characters import encode_tokens
 from skelmo.text.sequences import index_documents
 from skelmo.text.vocabulary import UNKNOWN
-from skelmo.training.loop import cut_windows
+from skelmo.training.language_modeling import cut_windows
 
 IGNORED = -100  # the target of a padded position
 

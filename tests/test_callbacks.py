@@ -1,6 +1,7 @@
 """scikit-learn's callbacks around the fit, its epochs and its steps."""
 
 import importlib.util
+import math
 import pickle
 import re
 import sys
@@ -17,7 +18,8 @@ from tiny_runs import assert_same_weights, weights_of
 from skelmo import ElmoLanguageModel, ElmoVectorizer
 from skelmo.estimators import callbacks
 from skelmo.scoring.likelihood import Perplexity
-from skelmo.training.loop import Trainer
+from skelmo.training.language_modeling import LanguageModeling
+from skelmo.training.objective import Evaluation
 
 needs_callbacks = pytest.mark.skipif(
     importlib.util.find_spec("sklearn.callback") is None,
@@ -85,16 +87,16 @@ def worked(monkeypatch):
     events = []
 
     def spy_on(name):
-        method = getattr(Trainer, name)
+        method = getattr(LanguageModeling, name)
 
         def spy(self, *args):
             events.append(("work", name))
             return method(self, *args)
 
-        monkeypatch.setattr(Trainer, name, spy)
+        monkeypatch.setattr(LanguageModeling, name, spy)
 
-    spy_on("_step")
-    spy_on("_validate")
+    spy_on("loss")
+    spy_on("evaluate")
     return events
 
 
@@ -106,9 +108,9 @@ def test_a_fit_is_a_task_of_epochs_of_steps(model, texts, worked):
     model.fit(texts)
     n_steps = recorder.contexts[1].max_subtasks
     assert n_steps > 3
-    step = [("begin", "step"), ("work", "_step"), ("end", "step")]
+    step = [("begin", "step"), ("work", "loss"), ("end", "step")]
     epoch = [
-        ("begin", "epoch"), *n_steps * step, ("work", "_validate"), ("end", "epoch")
+        ("begin", "epoch"), *n_steps * step, ("work", "evaluate"), ("end", "epoch")
     ]  # fmt: skip
     assert recorder.events == [
         ("setup", "fit"), ("begin", "fit"), *3 * epoch, ("end", "fit"),
@@ -148,25 +150,27 @@ def test_many_steps_share_a_task(model, texts, monkeypatch, worked):
     recorder.events = worked
     monkeypatch.setattr(callbacks, "TASKS_PER_EPOCH", 3)
     model.set_params(max_epochs=1, batch_tokens=64).set_callbacks(recorder).fit(texts)
-    n_steps = recorder.count("work", "_step")
+    n_steps = recorder.count("work", "loss")
     each = -(-n_steps // 3)
     assert n_steps % each
     assert recorder.contexts[1].max_subtasks == 3
     sizes = [each, each, n_steps - 2 * each]
     tasks = [
-        [("begin", "step"), *n * [("work", "_step")], ("end", "step")] for n in sizes
+        [("begin", "step"), *n * [("work", "loss")], ("end", "step")] for n in sizes
     ]
-    assert recorder.events[3:-3] == [*sum(tasks, []), ("work", "_validate")]
+    assert recorder.events[3:-3] == [*sum(tasks, []), ("work", "evaluate")]
 
 
 @pytest.fixture
 def prescribed(model, monkeypatch):
     """Return a model whose second epoch is the best, whatever it learns."""
 
-    def validate(self):
-        return Perplexity(*3 * [(9.0, 5.0, 7.0)[self.state.epoch]])
+    def evaluate(self):
+        vars(self).setdefault("perplexities", [9.0, 5.0, 7.0])
+        perplexity = self.perplexities.pop(0)
+        return Evaluation(math.log(perplexity), Perplexity(*3 * [perplexity]))
 
-    monkeypatch.setattr(Trainer, "_validate", validate)
+    monkeypatch.setattr(LanguageModeling, "evaluate", evaluate)
     return model.set_params(learning_rate="constant", warmup=0.0)
 
 

@@ -6,7 +6,7 @@ import pytest
 from skelmo import ElmoLanguageModel
 from skelmo.text.characters import PADDING, encode_tokens
 from skelmo.text.vocabulary import UNKNOWN
-from skelmo.training import loop as trainer
+from skelmo.training import language_modeling
 from skelmo.training.misspelling import misspell
 
 TOKENS = ["beautiful", "cat", "of", "naïve", "<S>", "x" * 48, "y" * 47, "2024"] * 20
@@ -68,13 +68,13 @@ def test_the_seed_decides_and_nothing_is_changed_in_place():
 def test_misspelt_words_are_unknown_to_the_word_embedding(
     monkeypatch, texts, tiny, word_embedding_dim
 ):
-    read, original = [], trainer.token_vectors
+    read, original = [], language_modeling.token_vectors
 
     def noting(bilm, char_ids, word_ids=None, **options):
         read.append((char_ids, word_ids))
         return original(bilm, char_ids, word_ids, **options)
 
-    monkeypatch.setattr(trainer, "token_vectors", noting)
+    monkeypatch.setattr(language_modeling, "token_vectors", noting)
     model = ElmoLanguageModel(
         **tiny,
         word_embedding_dim=word_embedding_dim,

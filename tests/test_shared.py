@@ -16,7 +16,7 @@ from tiny_runs import assert_same_weights, differ
 from skelmo import ElmoLanguageModel, ElmoVectorizer, split_sentences
 from skelmo.estimators.language_model import shared_model
 from skelmo.models import shared, trained
-from skelmo.training import loop as trainer
+from skelmo.training.loop import Loop
 
 
 @pytest.fixture
@@ -35,13 +35,13 @@ def built(monkeypatch):
 @pytest.fixture
 def runs(monkeypatch):
     """Return a list that grows with each training run."""
-    found, run = [], trainer.Trainer.run
+    found, run = [], Loop.run
 
     def noting(self, *arguments, **named):
         found.append(self)
         return run(self, *arguments, **named)
 
-    monkeypatch.setattr(trainer.Trainer, "run", noting)
+    monkeypatch.setattr(Loop, "run", noting)
     return found
 
 

@@ -12,8 +12,12 @@ import numpy as np
 from skelmo.encoding.settings import EncoderSettings
 from skelmo.models.trained import TrainedModel
 from skelmo.nn.bilm import BiLMConfig
+from skelmo.scoring.corpus import choose_vocabulary, make_corpus
 from skelmo.text.sequences import index_documents
-from skelmo.training.loop import Trainer
+from skelmo.text.token_indexer import TokenIndexer
+from skelmo.training.initialization import build_model
+from skelmo.training.language_modeling import LanguageModeling
+from skelmo.training.loop import Loop
 from skelmo.training.plan import Plan
 from skelmo.training.pretraining import pretrain
 from skelmo.training.state import TrainingOptions, TrainingState
@@ -91,13 +95,13 @@ def run(documents=None, *, plan=PLAN, observer=None, changes=None, **options):
         plan = replace(plan, **changes)
     names = ("start", "goes_on", "n_train", "watch")
     given = {name: options.pop(name) for name in names if name in options}
-    ended, run_to_the_end = [], Trainer.run
+    ended, run_to_the_end = [], Loop.run
 
     def noting(self):
         ended.append(run_to_the_end(self))
         return ended[-1]
 
-    with patch.object(Trainer, "run", noting):
+    with patch.object(Loop, "run", noting):
         trained = pretrain(
             index_documents(documents),
             plan,
@@ -111,6 +115,28 @@ def run(documents=None, *, plan=PLAN, observer=None, changes=None, **options):
 def encoder_of(estimator, **settings):
     """Return what computes the layer activations of a fitted language model."""
     return EncoderSettings(**settings).encoder(estimator.model_)
+
+
+def make_objective(documents=None, *, validation=(), plan=PLAN, **options):
+    """Return the objective of all the sequences but those of `validation`."""
+    sequences = index_documents(documents_of() if documents is None else documents)
+    vocabulary = choose_vocabulary(
+        sequences, np.arange(sequences.n_documents), min_count=1, max_vocabulary=None
+    )
+    options = replace(OPTIONS, **options)
+    held_out = np.array(validation, dtype=np.int64)
+    return LanguageModeling(
+        build_model(plan, vocabulary, options.seed),
+        make_corpus(sequences, TokenIndexer.of(vocabulary)),
+        np.setdiff1d(np.arange(len(sequences.lengths)), held_out),
+        held_out,
+        options,
+    )
+
+
+def make_loop(objective, *, observer=None, **rest):
+    """Return a loop that trains with the objective's own options."""
+    return Loop(objective, objective.options, observer or Watcher(), **rest)
 
 
 def weights_of(model):

@@ -1,4 +1,4 @@
-"""Pre-training: plan, schedule, loop, checkpoints."""
+"""A loop that trains, and what it trains: language models."""
 
 from pathlib import Path
 

@@ -31,7 +31,8 @@ from skelmo.text.token_indexer import TokenIndexer
 from skelmo.text.truncation import count_truncation
 from skelmo.training.checkpoint import Checkpointer, run_hash
 from skelmo.training.initialization import build_model
-from skelmo.training.loop import Trainer
+from skelmo.training.language_modeling import LanguageModeling
+from skelmo.training.loop import Loop
 from skelmo.training.optimizer import (
     is_of_the_same_kind,
     optimizer_tensors,
@@ -257,11 +258,14 @@ def pretrain(
     corpus = make_corpus(
         sequences, TokenIndexer.of(vocabulary, config.max_characters, config.lowercase)
     )
-    trainer = Trainer(
-        network,
-        corpus,
-        sequences_of(sequences, train),
-        sequences_of(sequences, held_out),
+    loop = Loop(
+        LanguageModeling(
+            network,
+            corpus,
+            sequences_of(sequences, train),
+            sequences_of(sequences, held_out),
+            options,
+        ),
         options,
         observer,
         _checkpointer(
@@ -271,16 +275,16 @@ def pretrain(
     )
     if before is not None and before.optimizer is not None:
         tensors = {name: torch.tensor(a) for name, a in before.optimizer.items()}
-        if is_of_the_same_kind(tensors, trainer.optimizer, options):
-            restore_optimizer(trainer.optimizer, tensors)
+        if is_of_the_same_kind(tensors, loop.optimizer, options):
+            restore_optimizer(loop.optimizer, tensors)
     truncation = count_truncation(sequences, config.max_characters)
 
     def result(network: LanguageModel) -> TrainedModel:
         remembered = {
             name: tensor.cpu().numpy().copy()
-            for name, tensor in optimizer_tensors(trainer.optimizer).items()
+            for name, tensor in optimizer_tensors(loop.optimizer).items()
         }
-        state = trainer.state
+        state = loop.state
         model = TrainedModel(
             network,
             vocabulary,
@@ -295,12 +299,12 @@ def pretrain(
 
     def so_far() -> TrainedModel:
         copied = copy.deepcopy(network)
-        copied.load_state_dict(trainer.best_weights)
+        copied.load_state_dict(loop.best_weights)
         return result(copied.eval())
 
     if watch is not None:
         watch(so_far)
-    state = trainer.run()
+    state = loop.run()
     if state.diverged:
         _warn_of_divergence(state, options, owner)
     return result(network)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -49,8 +50,8 @@ class Observer(Protocol):
     def end_step(self, loss: float, n_tokens: int, learning_rate: float) -> bool:
         """Take note of a step; True stops training."""
 
-    def end_epoch(self, record: EpochRecord) -> bool:
-        """Take note of an epoch; True stops training."""
+    def end_epoch(self, record: Any) -> bool:
+        """Take note of an epoch by the objective's record; True stops training."""
 
 
 class Observers:
@@ -79,7 +80,7 @@ class Observers:
         told = [o.end_step(loss, n_tokens, learning_rate) for o in self.observers]
         return any(told)
 
-    def end_epoch(self, record: EpochRecord) -> bool:
+    def end_epoch(self, record: Any) -> bool:
         """Tell each; return whether one of them stops training."""
         told = [observer.end_epoch(record) for observer in self.observers]
         return any(told)
@@ -103,14 +104,27 @@ class TrainingState:
     last_loss: float = math.nan
     diverged: bool = False
     finished: bool = False
-    history: list[EpochRecord] = field(default_factory=list)
+    history: list[Any] = field(default_factory=list)
 
     def to_plain(self) -> dict[str, Any]:
         """Return it as what JSON can hold."""
         return dataclasses.asdict(self)
 
     @classmethod
-    def from_plain(cls, plain: dict[str, Any]) -> TrainingState:
-        """Undo `to_plain`."""
-        history = [EpochRecord(*row) for row in plain["history"]]
+    def from_plain(
+        cls, plain: dict[str, Any], record_type: Callable[..., Any] = EpochRecord
+    ) -> TrainingState:
+        """Undo `to_plain`.
+
+        Parameters
+        ----------
+        plain : dict
+        record_type : callable, default=EpochRecord
+            Makes a row of the history of its columns.
+
+        Returns
+        -------
+        TrainingState
+        """
+        history = [record_type(*row) for row in plain["history"]]
         return cls(**{**plain, "history": history})

@@ -1,0 +1,160 @@
+"""Predict each token from those before it, and from those behind it."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from skelmo.models.history import EpochRecord
+from skelmo.nn.bilm import LanguageModel
+from skelmo.nn.packing import cut_by_budget, pack
+from skelmo.nn.running import token_vectors
+from skelmo.nn.softmax import Candidates, draw_candidates
+from skelmo.scoring.corpus import Corpus
+from skelmo.scoring.likelihood import Perplexity, negative_log_likelihood
+from skelmo.text.vocabulary import UNKNOWN
+from skelmo.training.misspelling import misspell
+from skelmo.training.objective import EpochEnd, Evaluation
+from skelmo.training.state import TrainingOptions
+
+# Sequences are sorted by length within pools of this many batches: similar lengths
+# share a batch, and yet the batches of an epoch differ from those of the next.
+BATCHES_PER_POOL = 50
+
+
+class Windows(NamedTuple):
+    """Stretches of the corpus to train on."""
+
+    starts: NDArray[np.int64]
+    lengths: NDArray[np.int64]
+
+
+class LanguageModeling:
+    """The objective of a language model: both directions' losses per token.
+
+    Its batches are indices of `windows`, its units predictions in one direction.
+
+    Parameters
+    ----------
+    model : LanguageModel
+    corpus : Corpus
+    train : ndarray of int64
+        Sequences to train on. One longer than `batch_tokens` is cut into windows that
+        overlap by a token, each read from a fresh state.
+    validation : ndarray of int64
+        Sequences held out; may be empty.
+    options : TrainingOptions
+    """
+
+    record_type = EpochRecord
+
+    def __init__(
+        self,
+        model: LanguageModel,
+        corpus: Corpus,
+        train: NDArray[np.int64],
+        validation: NDArray[np.int64],
+        options: TrainingOptions,
+    ) -> None:
+        self.module, self.corpus, self.options = model, corpus, options
+        self.validation = validation
+        self.windows = cut_windows(
+            corpus.sequences.offsets, train, options.batch_tokens
+        )
+        self.units_per_epoch = int((self.windows.lengths - 1).sum())
+
+    @property
+    def worst_loss(self) -> float:
+        """Ten times what guessing among all words costs: that is no training."""
+        return 10.0 * math.log(max(10, len(self.module.softmax.bias)))
+
+    def batches(self, epoch: int) -> list[NDArray[np.int64]]:
+        """Return the windows of each batch of an epoch, in its order."""
+        rng = np.random.default_rng([self.options.seed, epoch])
+        lengths = self.windows.lengths
+        order = rng.permutation(len(lengths))
+        batches = []
+        pool_tokens = BATCHES_PER_POOL * self.options.batch_tokens
+        for pool in cut_by_budget(lengths[order], pool_tokens):
+            members = order[pool]
+            members = members[np.argsort(-lengths[members], kind="stable")]
+            cuts = cut_by_budget(lengths[members], self.options.batch_tokens)
+            batches += [members[cut] for cut in cuts]
+        return [batches[k] for k in rng.permutation(len(batches))]
+
+    def n_units(self, batch: NDArray[np.int64]) -> int:
+        """Return the predictions of a batch in one direction."""
+        return int((self.windows.lengths[batch] - 1).sum())
+
+    def loss(self, batch: NDArray[np.int64], rng: np.random.Generator) -> Tensor:
+        """Return the mean of both directions' losses per token."""
+        corpus, model, windows = self.corpus, self.module, self.windows
+        device = model.softmax.bias.device
+        packed = pack(batch, windows.starts[batch], windows.lengths[batch])
+        tokens = corpus.sequences.token_ids[packed.positions]
+        used, inverse = np.unique(tokens, return_inverse=True)
+        words, char_ids = corpus.word_of_token[used], corpus.char_ids[used]
+        word_ids, unknown = None, np.zeros(len(used), dtype=bool)
+        if self.options.misspelling:
+            chosen = rng.random(len(used)) < self.options.misspelling
+            char_ids, unknown = misspell(char_ids, chosen, rng)
+        if model.bilm.config.word_embedding_dim:
+            unknown |= rng.random(len(used)) < self.options.word_dropout
+            word_ids = np.where(unknown, UNKNOWN, words)
+        low = None if self.options.precision == "float32" else torch.bfloat16
+        vectors = token_vectors(model.bilm, char_ids, word_ids, dtype=low)
+        rows = torch.from_numpy(inverse).to(device)
+        output = model.bilm(
+            torch.nn.functional.embedding(rows, vectors), packed.batch_sizes, dtype=low
+        )
+        earlier, later = torch.from_numpy(packed.following).to(device)
+        targets = torch.from_numpy(words[inverse]).to(device)
+        hidden = torch.cat([output.forward[-1][earlier], output.backward[-1][later]])
+        targets = torch.cat([targets[later], targets[earlier]])
+        loss = model.softmax(hidden, targets, self._candidates(rng), low)
+        return loss / len(targets)
+
+    def _candidates(self, rng: np.random.Generator) -> Candidates | None:
+        n_words = len(self.module.softmax.bias)
+        if self.options.softmax == "full" or n_words <= self.options.n_samples:
+            return None
+        return draw_candidates(self.options.n_samples, n_words, rng)
+
+    def evaluate(self) -> Evaluation | None:
+        """Return the perplexity of what is held out, under the full softmax."""
+        which = self.validation
+        if not len(which):
+            return None
+        nll = negative_log_likelihood(self.module, self.corpus, which)
+        n_predictions = int((self.corpus.sequences.lengths[which] - 1).sum())
+        perplexity = Perplexity.of(nll.sum(axis=0), n_predictions)
+        return Evaluation(math.log(perplexity.mean), perplexity)
+
+    def record(self, end: EpochEnd, evaluation: Evaluation | None) -> EpochRecord:
+        """Return a row of the history."""
+        if evaluation is None:
+            return EpochRecord(*end, math.nan, math.nan, math.nan)
+        return EpochRecord(*end, *evaluation.quality)
+
+
+def cut_windows(
+    offsets: NDArray[np.int64], which: NDArray[np.int64], longest: int
+) -> Windows:
+    """Cut sequences longer than `longest` into windows that overlap by one token.
+
+    The overlap makes every token the target of exactly one prediction each way.
+    """
+    starts, lengths = offsets[which], np.diff(offsets)[which]
+    if not (lengths > longest).any():
+        return Windows(starts, lengths)
+    cut_starts, cut_lengths = [], []
+    for start, length in zip(starts.tolist(), lengths.tolist(), strict=True):
+        for first in range(0, max(1, length - 1), longest - 1):
+            cut_starts.append(start + first)
+            cut_lengths.append(min(longest, length - first))
+    return Windows(np.array(cut_starts), np.array(cut_lengths))
