@@ -119,10 +119,10 @@ def restore(
     estimator.vocabulary_ = saved.vocabulary
     training = settings.get("training", {})
     history: list[list[Any]] = training.get("history", [])
-    estimator.history_ = [
-        EpochRecord._make(math.nan if value is None else value for value in row)
-        for row in history
+    rows: list[list[Any]] = [
+        [math.nan if value is None else value for value in row] for row in history
     ]
+    estimator.history_ = [EpochRecord(*row) for row in rows]
     estimator.n_epochs_ = training.get("n_epochs", 0)
     estimator.n_tokens_ = training.get("n_tokens", 0)
     share = training.get("unknown_share")
