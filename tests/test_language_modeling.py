@@ -10,6 +10,7 @@ from tiny_runs import (
     assert_same_weights,
     differ,
     documents_of,
+    make_loop,
     make_objective,
     run,
 )
@@ -19,6 +20,7 @@ from skelmo.scoring.likelihood import negative_log_likelihood
 from skelmo.text.token_indexer import TokenIndexer
 from skelmo.training import language_modeling
 from skelmo.training.language_modeling import cut_windows
+from skelmo.training.objective import EpochEnd
 
 WITH_WORDS = replace(CONFIG, word_embedding_dim=5)
 
@@ -193,3 +195,50 @@ def test_without_sequences_held_out_there_is_no_evaluation():
     n_predictions = (objective.corpus.sequences.lengths[[3, 5]] - 1).sum()
     loss = objective.evaluate().loss
     assert loss == pytest.approx(nll.sum() / (2 * n_predictions), rel=1e-12)
+
+
+@pytest.mark.parametrize("max_units", [1, 20, 60, 10**6, None])
+def test_validation_may_read_a_sample_that_the_seed_decides(max_units, monkeypatch):
+    read, original = [], language_modeling.negative_log_likelihood
+
+    def spy(model, corpus, which):
+        read.append(which)
+        return original(model, corpus, which)
+
+    monkeypatch.setattr(language_modeling, "negative_log_likelihood", spy)
+    held_out = tuple(range(0, 40, 2))
+    objective = make_objective(validation=held_out)
+    objective.module.eval()
+    end = EpochEnd(1, 2, 3.0, 4.0, 5.0)
+    first, second = (objective.evaluate(max_units) for _ in range(2))
+    record = objective.record(end, first)
+    assert record == objective.record(end, second)
+    np.testing.assert_array_equal(read[0], read[1])
+    assert set(read[0]) <= set(held_out)
+    assert len(np.unique(read[0])) == len(read[0])
+    n_predictions = objective.corpus.sequences.lengths - 1
+    assert record.validation_tokens == n_predictions[read[0]].sum()
+    total = n_predictions[list(held_out)].sum()
+    if max_units is None or max_units >= total:
+        assert tuple(read[0]) == held_out
+    else:
+        assert record.validation_tokens <= max(max_units, n_predictions.max())
+        assert record.validation_tokens > max_units - n_predictions.max()
+        other = make_objective(validation=held_out, seed=1)
+        other.module.eval()
+        other.evaluate(max_units)
+        assert read[-1].tolist() != read[0].tolist()
+
+
+def test_under_a_time_limit_every_epoch_is_validated_with_the_same_sequences():
+    now = iter(range(10**6))
+    objective = make_objective(
+        validation=tuple(range(30)), max_time=20.0, max_epochs=3, n_iter_no_change=9
+    )
+    state = make_loop(objective, clock=lambda: float(next(now))).run()
+    sizes = {record.validation_tokens for record in state.history}
+    assert len(state.history) == 3
+    assert len(sizes) == 1
+    per_second = objective.units_per_epoch / len(objective.batches(0))
+    whole = (objective.corpus.sequences.lengths[:30] - 1).sum()
+    assert 0.5 * 2 * per_second < sizes.pop() <= 2 * per_second < whole

@@ -21,7 +21,6 @@ from tiny_runs import (
     weights_of,
 )
 
-from skelmo.training import loop as loop_module
 from skelmo.training.optimizer import SOLVERS
 from skelmo.training.schedule import SCHEDULES, learning_rate_at
 
@@ -191,28 +190,28 @@ def test_max_epochs_is_the_number_of_passes(max_epochs):
     assert sum(n for _, n, _ in watcher.steps) == result.state.n_tokens
 
 
-def slow_clock(monkeypatch, seconds):
-    """Let each look at the clock take so long."""
-    now = iter(np.arange(0.0, 1e6, seconds))
-    monkeypatch.setattr(loop_module.time, "perf_counter", lambda: next(now))
+def slow_loop(**options):
+    """Return a loop in which each look at the clock takes a second, and so a step."""
+    now = iter(range(10**6))
+    return make_loop(
+        make_objective(validation=(0, 1), **options), clock=lambda: float(next(now))
+    )
 
 
-def test_max_time_stops_within_an_epoch(monkeypatch):
-    slow_clock(monkeypatch, 1.0)  # a step looks twice: it lasts a second
-    result = run(max_time=4.5)
-    assert result.state.n_steps == 5
-    (record,) = result.state.history
+def test_max_time_stops_within_an_epoch():
+    state = slow_loop(max_time=4.5).run()
+    assert state.n_steps == 5
+    (record,) = state.history
     assert record.seconds == pytest.approx(6.0)  # the evaluation counts as well
     assert not math.isnan(record.validation_perplexity)
 
 
-def test_max_time_that_ends_between_epochs_makes_no_epoch(monkeypatch):
-    n_steps = run(max_epochs=1).state.n_steps
-    slow_clock(monkeypatch, 1.0)
-    result = run(max_time=n_steps + 1.0)  # the steps, and the evaluation
-    assert result.state.n_steps == n_steps
-    assert [r.epoch for r in result.state.history] == [1]
-    assert result.state.history[0].train_loss > 0
+def test_max_time_that_ends_between_epochs_makes_no_epoch():
+    n_steps = slow_loop(max_epochs=1).run().n_steps
+    state = slow_loop(max_time=n_steps + 1.0).run()  # the steps, and the evaluation
+    assert state.n_steps == n_steps
+    assert [r.epoch for r in state.history] == [1]
+    assert state.history[0].train_loss > 0
 
 
 def test_adaptive_divides_the_rate_by_five_when_validation_stalls():

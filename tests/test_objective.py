@@ -44,7 +44,7 @@ class Regression:
                 torch.nn.Dropout(0.1), torch.nn.Linear(3, 1)
             )
         self.units_per_epoch = 50
-        self.modes = []
+        self.modes, self.limits = [], []
 
     def batches(self, epoch):
         rng = np.random.default_rng([self.options.seed, epoch])
@@ -57,8 +57,9 @@ class Regression:
         noise = torch.tensor(0.01 * rng.normal(size=(len(batch), 1))).float()
         return ((self.module(self.x[batch]) - self.y[batch] - noise) ** 2).mean()
 
-    def evaluate(self):
+    def evaluate(self, max_units=None):
         self.modes.append(self.module.training)
+        self.limits.append(max_units)
         if self.prescribed is not None:
             error = self.prescribed.pop(0)
         else:
@@ -70,11 +71,27 @@ class Regression:
         return Row(end.epoch, end.n_tokens, end.learning_rate, evaluation.quality)
 
 
-def trained(*, prescribed=None, observer=None, root=None, **options):
+class Clock:
+    """A clock that takes a second whenever it is looked at: a step lasts so long."""
+
+    def __init__(self):
+        self.now = 0.0
+
+    def __call__(self):
+        self.now += 1.0
+        return self.now
+
+
+def trained(*, prescribed=None, observer=None, root=None, clock=None, **options):
     """Return the loop and what it gave."""
     objective = Regression(replace(OPTIONS, **options), prescribed=prescribed)
     checkpointer = None if root is None else Checkpointer(root, "regression")
-    loop = make_loop(objective, observer=observer, checkpointer=checkpointer)
+    loop = make_loop(
+        objective,
+        observer=observer,
+        checkpointer=checkpointer,
+        clock=clock or Clock(),
+    )
     return loop, loop.run()
 
 
@@ -122,3 +139,63 @@ def test_a_loss_beyond_the_worst_is_divergence():
     assert state.diverged
     assert not state.last_loss < Regression.worst_loss
     assert all(math.isfinite(p.sum().item()) for p in loop.module.parameters())
+
+
+@pytest.mark.parametrize("max_epochs", [5, 1000])
+def test_a_run_that_time_ends_has_followed_its_schedule_to_the_end(max_epochs):
+    watcher = Watcher()
+    _, state = trained(
+        observer=watcher, clock=Clock(), max_epochs=max_epochs, max_time=14.0,
+        warmup=0.3, n_iter_no_change=1000,
+    )  # fmt: skip
+    rates = [rate for _, _, rate in watcher.steps]
+    # A second for each step, and one for the validation of each epoch of four.
+    assert len(rates) == 12
+    top = int(np.argmax(rates))
+    assert 1 <= top <= 6
+    assert (np.diff(rates[: top + 1]) > 0).all()
+    assert (np.diff(rates[top:]) < 0).all()
+    assert max(rates) > 0.9 * OPTIONS.learning_rate_init
+    assert rates[-1] < 0.2 * OPTIONS.learning_rate_init
+    assert len(state.history) == 3
+
+
+def test_an_epoch_that_time_cuts_short_ends_at_the_lowest_rate():
+    _, state = trained(clock=Clock(), max_time=3.0, max_epochs=100)
+    assert state.n_steps == 3
+    (row,) = state.history
+    assert row.rate == pytest.approx(0.01 * OPTIONS.learning_rate_init)
+
+
+def test_time_that_is_no_bound_changes_nothing():
+    expected, _ = trained()
+    loop, state = trained(clock=Clock(), max_time=1e6)
+    assert_same_weights(loop.module, expected.module)
+    assert state.finished
+
+
+def test_the_time_of_earlier_tries_counts(tmp_path):
+    watcher = Watcher()
+    options = {"max_time": 7.0, "max_epochs": 100}
+    with pytest.raises(Interrupted, match="^the run was interrupted$"):
+        trained(observer=Watcher(raise_at=4), root=tmp_path, **options)
+    _, state = trained(observer=watcher, root=tmp_path, **options)
+    # Three steps were kept, then come the fourth, a validation, and what is left.
+    assert len(watcher.steps) == 3
+    assert state.seconds == pytest.approx(8.0)
+    whole = Watcher()
+    trained(observer=whole, **options)
+    assert [step[2] for step in watcher.steps] == [step[2] for step in whole.steps[3:]]
+
+
+def test_the_bound_of_validation_is_a_tenth_of_the_time_for_every_epoch(tmp_path):
+    # 50 units take four seconds.
+    loop, state = trained(max_time=40.0, max_epochs=4)
+    assert loop.objective.limits == [50] * 4
+    assert trained(max_epochs=4)[0].objective.limits == [None] * 4
+    with pytest.raises(Interrupted, match="^the run was interrupted$"):
+        trained(observer=Watcher(raise_at=7), root=tmp_path, max_time=20.0)
+    for limit in (400.0, None):
+        loop, state = trained(root=tmp_path, max_time=limit)
+        assert set(loop.objective.limits) <= {25}
+    assert state.max_validation == 25

@@ -124,11 +124,12 @@ default=((1, 32), (2, 32), (3, 64), (4, 128), (5, 128), (6, 128))
         Of "sgd" and "rmsprop".
     learning_rate : {"cosine", "constant", "decay", "adaptive"}, default="cosine"
         Schedule after the warm-up: down to a hundredth along a cosine; constant; halved
-        five times over `max_epochs`; or divided by 5 when validation stalls.
+        five times in all; or divided by 5 when validation stalls. It runs over
+        `max_epochs`, or over `max_time` if that ends first.
     learning_rate_init : float, default=0.002
         Rate after the warm-up.
     warmup : float, default=0.05
-        Share of `max_epochs` over which the rate rises from 0.
+        Share of training, by tokens or time, over which the rate rises from 0.
     alpha : float, default=0.0
         L2 penalty of the weight matrices.
     l1 : float, default=0.0
@@ -147,7 +148,10 @@ default=((1, 32), (2, 32), (3, 64), (4, 128), (5, 128), (6, 128))
     max_epochs : int, default=10
         Passes over the training documents at most.
     max_time : float or None, default=None
-        Seconds of training at most; None sets no limit.
+        Seconds after which training ends, in mid-epoch if need be, those of earlier
+        tries (`checkpoint`) and of validation included. The schedule ends with them. A
+        last validation follows; each takes about a tenth of the time at most, and if
+        need be reads a sample of what is held out, the same in every epoch.
     early_stopping : bool, default=True
         Hold out documents, stop when their loss stalls and restore the best epoch.
     validation_fraction : float, default=0.1
@@ -189,7 +193,8 @@ default=((1, 32), (2, 32), (3, 64), (4, 128), (5, 128), (6, 128))
         Words of the softmax; None if the model was read from files without one.
     history_ : list of EpochRecord
         A row for each epoch, ready for ``pandas.DataFrame``: epoch, tokens, seconds,
-        learning rate, training loss in nats, validation perplexity each way.
+        learning rate, training loss in nats, validation perplexity each way and in
+        all, and predictions in one direction that validation read.
     n_epochs_ : int
         Epochs trained on.
     n_tokens_ : int

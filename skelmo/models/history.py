@@ -16,3 +16,4 @@ class EpochRecord(NamedTuple):
     validation_perplexity_forward: float
     validation_perplexity_backward: float
     validation_perplexity: float
+    validation_tokens: int = 0  # predictions in one direction that validation read

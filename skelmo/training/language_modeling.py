@@ -125,15 +125,39 @@ class LanguageModeling:
             return None
         return draw_candidates(self.options.n_samples, n_words, rng)
 
-    def evaluate(self) -> Evaluation | None:
-        """Return the perplexity of what is held out, under the full softmax."""
-        which = self.validation
-        if not len(which):
+    def evaluate(self, max_units: int | None = None) -> Evaluation | None:
+        """Return the perplexity of what is held out, under the full softmax.
+
+        Parameters
+        ----------
+        max_units : int, optional
+            Read a sample of the sequences, of so many predictions in one direction at
+            most, but of one sequence at least.
+
+        Returns
+        -------
+        evaluation : Evaluation or None
+            None if nothing is held out.
+        """
+        if not len(self.validation):
             return None
+        which = self._sample(max_units)
         nll = negative_log_likelihood(self.module, self.corpus, which)
         n_predictions = int((self.corpus.sequences.lengths[which] - 1).sum())
         perplexity = Perplexity.of(nll.sum(axis=0), n_predictions)
-        return Evaluation(math.log(perplexity.mean), perplexity)
+        return Evaluation(math.log(perplexity.mean), (*perplexity, n_predictions))
+
+    def _sample(self, max_units: int | None) -> NDArray[np.int64]:
+        """Return the sequences held out, or some of them that the seed decides."""
+        which = self.validation
+        n_predictions = self.corpus.sequences.lengths[which] - 1
+        if max_units is None or n_predictions.sum() <= max_units:
+            return which
+        # Longer than the keys of batches and steps, none of which it equals.
+        rng = np.random.default_rng([self.options.seed, 0, 0, 1])
+        order = rng.permutation(len(which))
+        n_kept = (np.cumsum(n_predictions[order]) <= max_units).sum()
+        return which[np.sort(order[: max(1, n_kept)])]
 
     def record(self, end: EpochEnd, evaluation: Evaluation | None) -> EpochRecord:
         """Return a row of the history."""

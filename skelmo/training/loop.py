@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Callable
 from numbers import Integral
 from typing import Any
 
@@ -27,6 +28,7 @@ from skelmo.training.schedule import learning_rate_at
 from skelmo.training.state import Observer, TrainingOptions, TrainingState
 
 ADAPTIVE_FACTOR = 0.2
+VALIDATION_SHARE = 0.1  # of the time limit, at most, for one validation
 
 
 class Loop:
@@ -42,6 +44,8 @@ class Loop:
         Where the run keeps its checkpoints, and may find those of an earlier try.
     first_epoch : int, default=0
         Epochs that the weights have behind them; decides the random draws.
+    clock : callable, default=time.perf_counter
+        Gives the time in seconds.
 
     Attributes
     ----------
@@ -58,15 +62,17 @@ class Loop:
         observer: Observer,
         checkpointer: Checkpointer | None = None,
         first_epoch: int = 0,
+        clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         self.objective, self.options, self.observer = objective, options, observer
         self.checkpointer, self.first_epoch = checkpointer, first_epoch
+        self.clock = clock
         self.module = objective.module
         self.device = next(self.module.parameters()).device
         self.optimizer = make_optimizer(self.module, options)
         self.state = TrainingState()
         self.best_weights = _copy(self.module.state_dict())
-        self.last_write = time.perf_counter()
+        self.last_write = clock()
 
     def run(self) -> TrainingState:
         """Train to the end and restore the best epoch.
@@ -106,14 +112,14 @@ class Loop:
         for batch in batches[state.step :]:
             if state.seconds >= (options.max_time or math.inf):
                 return True
-            begin = time.perf_counter()
+            begin = self.clock()
             n_tokens = self.objective.n_units(batch)
             rate = self._rate(n_tokens)
             loss = self._step(batch, rate)
             state.step += 1
             state.n_steps += 1
             state.n_tokens += n_tokens
-            state.seconds += time.perf_counter() - begin
+            state.seconds += self.clock() - begin
             state.last_loss = loss
             if not loss < self.objective.worst_loss:
                 state.diverged = True
@@ -131,7 +137,7 @@ class Loop:
         every = self.options.checkpoint_every
         if isinstance(every, Integral):
             return self.state.n_steps % int(every) == 0
-        return time.perf_counter() - self.last_write >= 60.0 * every
+        return self.clock() - self.last_write >= 60.0 * every
 
     def _write(self) -> None:
         if self.checkpointer is None:
@@ -149,7 +155,7 @@ class Loop:
         }
         checkpoint = Checkpoint(tensors, self.state.to_plain())
         self.checkpointer.write(checkpoint, self.state.n_steps)
-        self.last_write = time.perf_counter()
+        self.last_write = self.clock()
 
     def _take_up(self) -> None:
         """Go on from the last checkpoint, if there is one."""
@@ -170,9 +176,15 @@ class Loop:
 
     def _rate(self, n_ahead: int) -> float:
         """Return the rate in the middle of a step: at its begin the first has none."""
+        state = self.state
         planned = self.objective.units_per_epoch * self.options.max_epochs
+        middle = state.n_tokens + n_ahead / 2
+        progress = middle / planned
+        if self.options.max_time and state.n_tokens:
+            seconds = state.seconds * middle / state.n_tokens
+            progress = min(1.0, max(progress, seconds / self.options.max_time))
         return learning_rate_at(
-            (self.state.n_tokens + n_ahead / 2) / planned,
+            progress,
             schedule=self.options.learning_rate,
             initial=self.options.learning_rate_init,
             warmup=self.options.warmup,
@@ -203,13 +215,26 @@ class Loop:
                 shrink(self.module, rate * options.l1)
         return value
 
+    def _max_validation(self) -> int | None:
+        """Return the units that may be evaluated in the time for it.
+
+        A unit is taken to cost what it costs in training.
+        """
+        state, limit = self.state, self.options.max_time or math.inf
+        if math.isinf(limit) or not state.seconds:
+            return None
+        return int(VALIDATION_SHARE * limit * state.n_tokens / state.seconds)
+
     def _finish_epoch(self) -> bool:
         """Evaluate, keep the best weights, write history; tell whether to stop."""
         state, options = self.state, self.options
-        begin = time.perf_counter()
+        begin = self.clock()
         train_loss = state.loss_sum / max(1, state.n_losses)
         self.module.eval()
-        evaluation = self.objective.evaluate()
+        if not state.history:
+            # Decided once: epochs compare by the same sequences only.
+            state.max_validation = self._max_validation()
+        evaluation = self.objective.evaluate(state.max_validation)
         loss = train_loss if evaluation is None else evaluation.loss
         rate = self._rate(0)
         state.epoch, state.step = state.epoch + 1, 0
@@ -225,7 +250,7 @@ class Loop:
             state.best_epoch = state.epoch
         if not improved and options.learning_rate == "adaptive":
             state.rate_scale *= ADAPTIVE_FACTOR
-        state.seconds += time.perf_counter() - begin
+        state.seconds += self.clock() - begin
         end = EpochEnd(state.epoch, state.n_tokens, state.seconds, rate, train_loss)
         record = self.objective.record(end, evaluation)
         state.history.append(record)

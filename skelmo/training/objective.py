@@ -72,8 +72,19 @@ class Objective(Protocol):
             For every draw but those of torch, whose generator is seeded likewise.
         """
 
-    def evaluate(self) -> Evaluation | None:
-        """Evaluate the weights, in evaluation mode; None if there are no data to."""
+    def evaluate(self, max_units: int | None = None) -> Evaluation | None:
+        """Evaluate the weights.
+
+        Parameters
+        ----------
+        max_units : int, optional
+            Read about so many units at most, always the same ones.
+
+        Returns
+        -------
+        evaluation : Evaluation or None
+            None if there are no data to evaluate with.
+        """
 
     def record(self, end: EpochEnd, evaluation: Evaluation | None) -> Any:
         """Return a row of the history.

@@ -20,7 +20,8 @@ def learning_rate_at(
     Parameters
     ----------
     progress : float
-        Share of the planned tokens (``max_epochs`` epochs) done, 0 to 1.
+        How far training is, 0 to 1: the share of the planned tokens (``max_epochs``
+        epochs) done or, under a time limit, that of the time spent if it is larger.
     schedule : {"constant", "decay", "adaptive", "cosine"}
         With u the share of the way from the end of the warm-up to the end: "decay" is
         ``2 ** (-5 * u)``; "cosine" falls to a hundredth,
@@ -28,7 +29,7 @@ def learning_rate_at(
     initial : float
         Rate after the warm-up.
     warmup : float
-        Share of training in which the rate rises linearly from 0.
+        Share of training, measured likewise, in which the rate rises linearly from 0.
     scale : float, default=1.0
         What "adaptive" has come to: a fifth for each time validation stalled.
 

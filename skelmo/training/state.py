@@ -104,6 +104,7 @@ class TrainingState:
     last_loss: float = math.nan
     diverged: bool = False
     finished: bool = False
+    max_validation: int | None = None  # units; None reads all
     history: list[Any] = field(default_factory=list)
 
     def to_plain(self) -> dict[str, Any]:
