@@ -1,5 +1,6 @@
 """From an estimator's parameters to what is trained, and how."""
 
+import ast
 import inspect
 import re
 from dataclasses import fields, replace
@@ -8,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from skelmo import ElmoLanguageModel
+from skelmo import ElmoLanguageModel, ElmoVectorizer
 from skelmo.estimators.parameters import LANGUAGE_MODEL
 from skelmo.nn.bilm import BiLMConfig
 from skelmo.training.plan import ARCHITECTURE, Plan, options_from, plan_from
@@ -110,3 +111,14 @@ def test_what_goes_together_passes(changes):
     plan = plan_from(parameters(**changes), "Owner")
     assert plan.tie_weights == changes.get("tie_weights", False)
     assert plan.config.word_embedding_dim == changes["word_embedding_dim"]
+
+
+@pytest.mark.parametrize("estimator", [ElmoLanguageModel, ElmoVectorizer])
+def test_documented_defaults_are_those_of_the_signature(estimator):
+    documented = re.findall(
+        r"^    (\w+) :(?:.|\\\n|\n(?=default))*?default=(.*)$", estimator.__doc__, re.M
+    )
+    found = {name: ast.literal_eval(value) for name, value in documented}
+    signature = inspect.signature(estimator)
+    expected = {n: p.default for n, p in signature.parameters.items()}
+    assert found == expected

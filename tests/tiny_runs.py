@@ -26,7 +26,9 @@ CONFIG = BiLMConfig(
     filters=((1, 4), (2, 4)), char_embedding_dim=4, hidden_size=16, proj_size=8
 )
 PLAN = Plan(CONFIG, min_count=1)
-OPTIONS = TrainingOptions(batch_tokens=64, max_epochs=3, learning_rate_init=0.02)
+OPTIONS = TrainingOptions(
+    batch_tokens=64, max_epochs=3, learning_rate_init=0.02, word_dropout=0.0
+)
 _WORDS = (
     ("the", "a", "my", "every"),
     ("cat", "dog", "river", "house", "bird", "doctor"),

@@ -22,7 +22,7 @@ class TrainingOptions:
     warmup: float = 0.05
     alpha: float = 0.0
     l1: float = 0.0
-    word_dropout: float = 0.0
+    word_dropout: float = 0.1
     misspelling: float = 0.0
     max_grad_norm: float | None = 1.0
     batch_tokens: int = 512
