@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.model_selection import StratifiedKFold, check_cv
 
-from skelmo.comparison.measurement import Fold
 from skelmo.text.tokenization import split_sentences, tokenize
 
 _FIRST_COUNT = 50
+
+
+class Fold(NamedTuple):
+    """A split, and what all representations share in it."""
+
+    number: int
+    train: NDArray[np.intp]
+    test: NDArray[np.intp]
+    order: NDArray[np.intp]  # places in `train`, as labels are given out
+    unseen_rate: float
+    has_unseen: NDArray[np.bool_]  # by test document
 
 
 def make_folds(

@@ -25,7 +25,7 @@ from sklearn.preprocessing import StandardScaler
 
 import skelmo
 from skelmo import ElmoLanguageModel, ElmoVectorizer
-from skelmo.comparison import classifiers, folds, measuring, representations, running
+from skelmo.comparison import classifiers, folds, representations, resources, trial
 from skelmo.models import shared as shared_models
 from skelmo.pretrained import registry
 
@@ -324,7 +324,7 @@ def test_encoding_is_timed_without_the_cache(data, frozen, monkeypatch):
         return original(self, X)
 
     monkeypatch.setattr(ElmoVectorizer, "transform", transform)
-    monkeypatch.setattr(measuring, "_N_TIMED", 10)
+    monkeypatch.setattr(resources, "_N_TIMED", 10)
     run(data, {"e": ElmoVectorizer(language_model=frozen)}, classifier=Majority(), cv=2)
     assert calls == [(None, 10), ("memory", 45)] * 2
 
@@ -333,7 +333,7 @@ def test_time_that_a_cache_saved_is_added(data, frozen, monkeypatch):
     def timed(transformer, documents):
         return 1000.0, transformer.transform(documents)
 
-    monkeypatch.setattr(running, "seconds_per_document", timed)
+    monkeypatch.setattr(trial, "seconds_per_document", timed)
     given = {"e": ElmoVectorizer(language_model=frozen)}
     found = run(data, given, classifier=Majority(), cv=2)
     # All documents of the second fold were encoded for the first.
@@ -454,7 +454,7 @@ def test_peak_memory_is_seen_or_unknown(data, monkeypatch):
     found = run(data, {"h": Hungry()}, cv=2, classifier=Majority())
     if sys.platform == "linux":
         assert 250e6 < found.table.loc["h", "peak_bytes"] < 500e6
-    monkeypatch.setattr(measuring, "_STATM", measuring.Path("/nowhere"))
+    monkeypatch.setattr(resources, "_STATM", resources.Path("/nowhere"))
     found = run(data, {"h": TfidfVectorizer()}, cv=2, classifier=Majority())
     assert np.isnan(found.table.loc["h", "peak_bytes"])
 
@@ -478,7 +478,7 @@ def test_package_is_imported_without_what_a_comparison_needs():
         assert "skelmo.comparison" not in sys.modules
         assert "sklearn.neural_network" not in sys.modules
         assert "compare" in dir(skelmo)
-        assert skelmo.compare.__module__ == "skelmo.comparison.comparing"
+        assert skelmo.compare.__module__ == "skelmo.comparison.experiment"
         assert skelmo.Comparison.__name__ == "Comparison"
     """
     subprocess.run([sys.executable, "-c", code], check=True)
