@@ -24,6 +24,7 @@ from sklearn.utils.multiclass import type_of_target
 from skelmo.comparison.fold_progress import Progress
 from skelmo.comparison.fold_result import FoldResult
 from skelmo.comparison.folds import Fold, make_folds
+from skelmo.comparison.rehearsal import check_metrics
 from skelmo.comparison.representations import baseline_among, choose
 from skelmo.comparison.result import Comparison
 from skelmo.comparison.store import ResultStore, digest_of, key_of
@@ -169,6 +170,7 @@ default=None
                 stacklevel=stack_level(),
             )
     folds = make_folds(documents, labels, 5 if cv is None else cv, seed, _OWNER)
+    check_metrics(folds, labels, metrics, counts, _OWNER)
     task = Task(documents, labels, classifier, metrics, counts, seed)
     results = _run(chosen.transformers, folds, task, ResultStore(cache), verbose)
     baseline = baseline_among(chosen.transformers)
