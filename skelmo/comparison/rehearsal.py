@@ -44,7 +44,7 @@ def check_metrics(
     """
     for fold in folds:
         y_train, y_test = y[fold.train], y[fold.test]
-        seen = None
+        seen = np.empty(0, y.dtype)
         # From all labels down: what fails with all is not for want of labels.
         for count in reversed(counts_for(label_counts, len(y_train))):
             labelled = y_train[fold.order[:count]]

@@ -2,30 +2,30 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 
 import numpy as np
 
-from skelmo.cli.tables import documents_in, table_of
+from skelmo.cli.options import EvaluateOptions
+from skelmo.cli.table_files import documents_in, table_of
 from skelmo.cli.threads import limited_threads
 from skelmo.estimators.language_model import ElmoLanguageModel
 from skelmo.fitting import read_corpus
 from skelmo.scoring.likelihood import Perplexity, negative_log_likelihood
 
 
-def run(arguments: argparse.Namespace) -> None:
+def run(options: EvaluateOptions) -> None:
     """Print the perplexity of a file.
 
     Parameters
     ----------
-    arguments : argparse.Namespace
+    options : EvaluateOptions
     """
-    table = table_of(arguments.input, arguments.format, not arguments.no_header)
-    model = ElmoLanguageModel.load(arguments.model, missing=arguments.missing)
-    documents = documents_in(table, arguments.column, arguments.missing)
-    with limited_threads(arguments.threads):
+    table = table_of(options.input, options.format, not options.no_header)
+    model = ElmoLanguageModel.load(options.model, missing=options.missing)
+    documents = documents_in(table, options.column, options.missing)
+    with limited_threads(options.threads):
         corpus = read_corpus(model, documents, "give likelihoods")
         sequences = corpus.sequences
         if not corpus.n_tokens:
@@ -42,7 +42,7 @@ def run(arguments: argparse.Namespace) -> None:
         "perplexity_backward": perplexity.backward,
         "perplexity": perplexity.mean,
     }
-    if arguments.json:
+    if options.json:
         sys.stdout.write(json.dumps(found) + "\n")
         return
     sys.stdout.write(
