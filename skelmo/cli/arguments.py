@@ -9,7 +9,7 @@ import argparse
 from pathlib import Path
 from typing import Any, NoReturn
 
-from skelmo.cli.parameters import LANGUAGE_MODEL, flag_of
+from skelmo.cli.model_parameters import LANGUAGE_MODEL, flag_of
 from skelmo.version import __version__
 
 FORMATS = ("csv", "tsv", "jsonl", "parquet", "txt")
@@ -75,7 +75,7 @@ def make_parser() -> argparse.ArgumentParser:
     Returns
     -------
     parser : argparse.ArgumentParser
-        It sets `module`, the module of this package whose `run` does the work.
+        It sets `command`, the module of this package whose `run` does the work.
     """
     parser = _Parser(
         prog="skelmo",
@@ -94,7 +94,7 @@ def make_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _command(commands: Any, name: str, module: str, help: str) -> _Parser:
+def _command(commands: Any, name: str, help: str) -> _Parser:
     parser: _Parser = commands.add_parser(
         name,
         help=help,
@@ -103,7 +103,7 @@ def _command(commands: Any, name: str, module: str, help: str) -> _Parser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    parser.set_defaults(module=module)
+    parser.set_defaults(command=name)
     _add_debug(parser)
     return parser
 
@@ -185,9 +185,7 @@ def _assignment(text: str) -> tuple[str, str]:
 
 
 def _add_train(commands: Any) -> None:
-    parser = _command(
-        commands, "train", "training", "pre-train a language model on texts"
-    )
+    parser = _command(commands, "train", "pre-train a language model on texts")
     parser.add_argument("corpus", nargs="+", metavar="CORPUS", help="files of texts")
     parser.add_argument(
         "--out", type=Path, required=True, metavar="DIR", help="directory to save to"
@@ -244,9 +242,7 @@ def _add_train(commands: Any) -> None:
 
 
 def _add_evaluate(commands: Any) -> None:
-    parser = _command(
-        commands, "evaluate", "evaluation", "measure the perplexity of texts"
-    )
+    parser = _command(commands, "evaluate", "measure the perplexity of texts")
     parser.add_argument("model", metavar="DIR", help="directory of a model")
     parser.add_argument("input", metavar="FILE", help="texts")
     _add_table(parser)
@@ -256,7 +252,7 @@ def _add_evaluate(commands: Any) -> None:
 
 
 def _add_encode(commands: Any) -> None:
-    parser = _command(commands, "encode", "encoding", "turn texts into features")
+    parser = _command(commands, "encode", "turn texts into features")
     parser.add_argument("input", metavar="FILE", help="texts")
     parser.add_argument(
         "out", type=Path, metavar="OUT", help="file to write: .npy, .npz (an array "
@@ -301,9 +297,7 @@ def _add_encode(commands: Any) -> None:
 
 
 def _add_convert(commands: Any) -> None:
-    parser = _command(
-        commands, "convert", "conversion", "write a model in another format"
-    )
+    parser = _command(commands, "convert", "write a model in another format")
     parser.add_argument("source", metavar="SRC", help="directory or zip of a model")
     parser.add_argument("target", type=Path, metavar="DST", help="directory to write")
     parser.add_argument("--to", choices=WRITABLE, default="skelmo")
@@ -314,9 +308,7 @@ def _add_convert(commands: Any) -> None:
 
 
 def _add_compare(commands: Any) -> None:
-    parser = _command(
-        commands, "compare", "comparing", "compare representations of labelled texts"
-    )
+    parser = _command(commands, "compare", "compare representations of labelled texts")
     parser.add_argument("input", metavar="FILE", help="texts and labels")
     parser.add_argument("--text", required=True, metavar="COL", help="column of texts")
     parser.add_argument("--label", required=True, metavar="COL", help="their classes")
@@ -349,15 +341,13 @@ def _add_compare(commands: Any) -> None:
 
 
 def _add_info(commands: Any) -> None:
-    parser = _command(commands, "info", "describing", "describe a model")
+    parser = _command(commands, "info", "describe a model")
     parser.add_argument("model", metavar="DIR", help="directory or name of a model")
     parser.add_argument("--json", action="store_true", help="print JSON")
 
 
 def _add_inspect(commands: Any) -> None:
-    parser = _command(
-        commands, "inspect", "inspecting", "report what may be wrong with texts"
-    )
+    parser = _command(commands, "inspect", "report what may be wrong with texts")
     parser.add_argument("input", metavar="FILE", help="texts")
     parser.add_argument(
         "--model", metavar="DIR", help="also report what this model makes of them"

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skelmo.cli.messages import UsageError
-from skelmo.cli.readers import Table, import_pyarrow
+from skelmo.cli.table_files import Table, import_pyarrow
 
 _MADE = (1980, 1, 1, 0, 0, 0)  # the time of day would make each file another one
 

@@ -11,6 +11,7 @@ from importlib import import_module
 
 from skelmo.cli.arguments import make_parser
 from skelmo.cli.messages import UsageError, described, say, short_warnings
+from skelmo.cli.options import options_of
 
 FAILED, MISUSED, INTERRUPTED, PIPE_CLOSED = 1, 2, 130, 141
 
@@ -56,7 +57,8 @@ def _run(argv: Sequence[str] | None) -> int:
         return int(stop.code or 0)
     with short_warnings():
         # A command is imported when it is called: torch takes seconds.
-        import_module(f"skelmo.cli.{arguments.module}").run(arguments)
+        command = import_module(f"skelmo.cli.{arguments.command}")
+        command.run(options_of(arguments))
     sys.stdout.flush()
     return 0
 

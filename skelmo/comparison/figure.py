@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from skelmo.comparison.tables import Tables
 from skelmo.display.looks import BLACK, COLORS, DARK, LIGHT, PALE, SMALL, cut, look_of
-
-if TYPE_CHECKING:
-    from skelmo.comparison.result import Comparison
 
 _LINES = ("-", (0, (4, 1.5)))
 _WIDTH, _ROW, _LEAST = 8.0, 0.34, 3.6  # inches
@@ -29,44 +27,46 @@ class Look(NamedTuple):
 _BASELINE = Look(BLACK, "s", ":")  # of TF-IDF alone
 
 
-def size_of(comparison: Comparison) -> tuple[float, float]:
+def size_of(tables: Tables) -> tuple[float, float]:
     """Return the size that a figure needs.
 
     Parameters
     ----------
-    comparison : Comparison
+    tables : Tables
 
     Returns
     -------
-    width, height : float
+    width : float
+        Inches.
+    height : float
         Inches.
     """
-    return _WIDTH, max(_LEAST, 1.0 + _ROW * len(comparison.table))
+    return _WIDTH, max(_LEAST, 1.0 + _ROW * len(tables.table))
 
 
-def draw(comparison: Comparison, figure: Any) -> None:
+def draw(tables: Tables, figure: Any) -> None:
     """Draw a comparison.
 
     Parameters
     ----------
-    comparison : Comparison
+    tables : Tables
     figure : matplotlib.figure.Figure
         Empty.
     """
-    looks = _looks(comparison)
-    has_curve = not comparison.curve["is_all"].all()
+    looks = _looks(tables)
+    has_curve = not tables.curve["is_all"].all()
     panels = figure.subplots(1, 1 + has_curve, squeeze=False)[0]
-    _draw_scores(comparison, looks, panels[0])
+    _draw_scores(tables, looks, panels[0])
     if has_curve:
-        _draw_curve(comparison, looks, panels[1])
+        _draw_curve(tables, looks, panels[1])
     for ax in panels:
         ax.spines[["top", "right"]].set_visible(False)
         ax.tick_params(labelsize=SMALL)
 
 
-def _looks(comparison: Comparison) -> dict[str, Look]:
-    names = comparison.table.index
-    others = [name for name in names if name != comparison.baseline]
+def _looks(tables: Tables) -> dict[str, Look]:
+    names = tables.table.index
+    others = [name for name in names if name != tables.baseline]
     looks = {
         name: Look(*look_of(k), _LINES[k // len(COLORS) % len(_LINES)])
         for k, name in enumerate(others)
@@ -74,9 +74,9 @@ def _looks(comparison: Comparison) -> dict[str, Look]:
     return {name: looks.get(name, _BASELINE) for name in names}
 
 
-def _draw_scores(comparison: Comparison, looks: dict[str, Look], ax: Any) -> None:
+def _draw_scores(tables: Tables, looks: dict[str, Look], ax: Any) -> None:
     """One row per representation, the best on top."""
-    table, metric = comparison.table, comparison.metrics[0]
+    table, metric = tables.table, tables.metrics[0]
     deviations = table[f"{metric}_std"].fillna(0.0)
     for row, name in enumerate(table.index):
         ax.errorbar(
@@ -89,14 +89,14 @@ def _draw_scores(comparison: Comparison, looks: dict[str, Look], ax: Any) -> Non
             capsize=3,
             elinewidth=1.5,
         )
-    if comparison.baseline is not None:
-        score = table.loc[comparison.baseline, metric]
+    if tables.baseline is not None:
+        score = table.loc[tables.baseline, metric]
         ax.axvline(score, color=LIGHT, linewidth=1, linestyle=":", zorder=0)
     ax.set_yticks(range(len(table)), [cut(name) for name in table.index])
     for label in ax.get_yticklabels():
         label.set_parse_math(False)
     ax.set_ylim(len(table) - 0.4, -0.6)
-    n_folds = comparison.folds["fold"].nunique()
+    n_folds = tables.folds["fold"].nunique()
     spread = f"mean ± standard deviation of {n_folds} folds" if n_folds > 1 else ""
     ax.set_title(f"{metric}, all labels", fontsize=SMALL + 1, loc="left")
     ax.set_xlabel(f"{metric}\n({spread})" if spread else metric, fontsize=SMALL)
@@ -104,10 +104,10 @@ def _draw_scores(comparison: Comparison, looks: dict[str, Look], ax: Any) -> Non
     ax.set_axisbelow(True)
 
 
-def _draw_curve(comparison: Comparison, looks: dict[str, Look], ax: Any) -> None:
+def _draw_curve(tables: Tables, looks: dict[str, Look], ax: Any) -> None:
     """One line per representation, named at its end."""
-    metric = comparison.metrics[0]
-    curve = comparison.curve.copy()
+    metric = tables.metrics[0]
+    curve = tables.curve.copy()
     # Folds differ by a document or so in what "all" is.
     n_all = int(curve.loc[curve["is_all"], "n_labels"].mean().round())
     curve.loc[curve["is_all"], "n_labels"] = n_all

@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.model_selection import StratifiedKFold, check_cv
 
-from skelmo.comparison.measurement import Fold
 from skelmo.text.tokenization import split_sentences, tokenize
 
 _FIRST_COUNT = 50
+_LONGEST = 40  # characters of a class that a message shows
+
+
+class Fold(NamedTuple):
+    """A split, and what all representations share in it."""
+
+    number: int
+    train: NDArray[np.intp]
+    test: NDArray[np.intp]
+    order: NDArray[np.intp]  # places in `train`, as labels are given out
+    unseen_rate: float
+    has_unseen: NDArray[np.bool_]  # by test document
 
 
 def make_folds(
@@ -37,21 +48,34 @@ def make_folds(
     Raises
     ------
     ValueError
-        If `cv` is an int and a class has fewer documents.
+        If `cv` is an int and a class has fewer documents, or a split leaves nothing
+        to learn from or to score.
+    TypeError
+        If a split holds something else than indices.
     """
     if not hasattr(cv, "split") and isinstance(cv, int | np.integer):
         values, counts = np.unique(y, return_counts=True)
         if counts.min() < cv:
-            rare = str(values[counts.argmin()])[:40]
+            rare = str(values[counts.argmin()])[:_LONGEST]
             raise ValueError(
                 f"{owner} needs at least cv={cv} documents of each class, but class "
                 f"{rare!r} has {counts.min()}. Lower cv, or drop or merge rare classes."
             )
         cv = StratifiedKFold(int(cv), shuffle=True, random_state=seed)
     splitter = check_cv(cv, y, classifier=True)
+    splits = list(splitter.split(np.zeros(len(y)), y))
+    if not splits:
+        raise ValueError(
+            f"{owner} needs at least 1 split, got none from cv. Give splits, or a "
+            f"number of folds."
+        )
+    for number, (train, test) in enumerate(splits):
+        _check_indices(train, "training", number, len(y), owner)
+        _check_indices(test, "test", number, len(y), owner)
+        _check_classes(y[train], number, owner)
     words = [words_of(text) for text in documents]
     folds = []
-    for number, (train, test) in enumerate(splitter.split(np.zeros(len(y)), y)):
+    for number, (train, test) in enumerate(splits):
         known = set().union(*(words[k] for k in train))
         n_new = np.array([sum(w not in known for w in words[k]) for k in test], int)
         n_tokens = sum(len(words[k]) for k in test)
@@ -59,6 +83,42 @@ def make_folds(
         rate = float(n_new.sum() / max(1, n_tokens))
         folds.append(Fold(number, train, test, order, rate, n_new > 0))
     return folds
+
+
+def _check_indices(
+    indices: Any, kind: str, number: int, n_documents: int, owner: str
+) -> None:
+    """Raise unless one side of a split names documents."""
+    found = np.asarray(indices)
+    if not found.size:
+        raise ValueError(
+            f"{owner}: split {number + 1} of cv has no {kind} documents. Give it some, "
+            f"or leave it out."
+        )
+    if found.dtype.kind not in "iu":
+        raise TypeError(
+            f"{owner}: split {number + 1} of cv must hold indices of {kind} documents, "
+            f"got {found.dtype}. Give int, as by numpy.flatnonzero of a mask."
+        )
+    outside = found[(found < 0) | (found >= n_documents)]
+    if outside.size:
+        raise ValueError(
+            f"{owner}: split {number + 1} of cv has the index {outside[0]} among its "
+            f"{kind} documents, but X has {n_documents} documents. Give indices from 0 "
+            f"to {n_documents - 1}."
+        )
+
+
+def _check_classes(y_train: NDArray[Any], number: int, owner: str) -> None:
+    """Raise if there is nothing to tell apart in the training documents of a split."""
+    classes = np.unique(y_train)
+    if len(classes) < 2:
+        raise ValueError(
+            f"{owner} needs at least 2 classes in the training documents of each "
+            f"split, but all {len(y_train)} of split {number + 1} of cv are of class "
+            f"{str(classes[0])[:_LONGEST]!r}. Shuffle the documents, or give an int, "
+            f"whose folds hold every class."
+        )
 
 
 def words_of(document: str) -> list[str]:

@@ -5,15 +5,12 @@ from __future__ import annotations
 import base64
 import io
 from html import escape
-from typing import TYPE_CHECKING
 
 from sklearn.utils._optional_dependencies import check_matplotlib_support
 
 from skelmo.comparison.summary import shown_table, summary_of
+from skelmo.comparison.tables import Tables
 from skelmo.version import __version__
-
-if TYPE_CHECKING:
-    from skelmo.comparison.result import Comparison
 
 _STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; margin: 2em auto; max-width: 70em;
@@ -27,12 +24,12 @@ img { max-width: 100%; height: auto; }
 """
 
 
-def page_of(comparison: Comparison) -> str:
+def page_of(tables: Tables) -> str:
     """Return a page that needs no other file.
 
     Parameters
     ----------
-    comparison : Comparison
+    tables : Tables
 
     Returns
     -------
@@ -43,24 +40,24 @@ def page_of(comparison: Comparison) -> str:
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f"<title>Comparison of representations</title>\n<style>{_STYLE}</style>\n"
         "</head>\n<body>\n<h1>Comparison of representations</h1>\n"
-        f"{table_html(comparison)}\n{_figure_html(comparison)}\n"
+        f"{table_html(tables)}\n{_figure_html(tables)}\n"
         f"<p>Made by skelmo {escape(__version__)}.</p>\n</body>\n</html>\n"
     )
 
 
-def table_html(comparison: Comparison) -> str:
+def table_html(tables: Tables) -> str:
     """Return summary and table.
 
     Parameters
     ----------
-    comparison : Comparison
+    tables : Tables
 
     Returns
     -------
     html : str
     """
-    lines = "".join(f"<li>{escape(line)}</li>" for line in summary_of(comparison))
-    shown = shown_table(comparison)
+    lines = "".join(f"<li>{escape(line)}</li>" for line in summary_of(tables))
+    shown = shown_table(tables)
     header = "".join(f'<th scope="col">{escape(name)}</th>' for name in shown.columns)
     rows = "".join(
         f'<tr><th scope="row">{escape(str(name))}</th>'
@@ -75,7 +72,7 @@ def table_html(comparison: Comparison) -> str:
     )
 
 
-def _figure_html(comparison: Comparison) -> str:
+def _figure_html(tables: Tables) -> str:
     try:
         check_matplotlib_support("Comparison.to_html")
     except ImportError:
@@ -84,10 +81,10 @@ def _figure_html(comparison: Comparison) -> str:
 
     from skelmo.comparison.figure import draw, size_of
 
-    figure = Figure(figsize=size_of(comparison), layout="constrained")
-    draw(comparison, figure)
+    figure = Figure(figsize=size_of(tables), layout="constrained")
+    draw(tables, figure)
     content = io.BytesIO()
     figure.savefig(content, format="svg")
     data = base64.b64encode(content.getvalue()).decode("ascii")
-    said = f"{comparison.metrics[0]} of each representation, and by number of labels"
+    said = f"{tables.metrics[0]} of each representation, and by number of labels"
     return f'<p><img alt="{escape(said)}" src="data:image/svg+xml;base64,{data}"></p>'

@@ -5,15 +5,15 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import pandas as pd
 from sklearn.utils._optional_dependencies import check_matplotlib_support
 
 from skelmo.comparison.page import page_of, table_html
 from skelmo.comparison.summary import shown_table, summary_of
-
-if TYPE_CHECKING:
-    import pandas as pd
+from skelmo.comparison.tables import Tables
+from skelmo.files import replace_file
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -58,6 +58,10 @@ class Comparison:
     metrics: tuple[str, ...]
     baseline: str | None = None
 
+    @property
+    def _tables(self) -> Tables:
+        return Tables(*(getattr(self, name) for name in Tables._fields))
+
     def summary(self) -> str:
         """Say in plain words what is best, and when TF-IDF is enough.
 
@@ -66,7 +70,7 @@ class Comparison:
         text : str
             A sentence or two per line.
         """
-        return "\n".join(summary_of(self))
+        return "\n".join(summary_of(self._tables))
 
     def plot(self) -> Any:
         """Draw the scores, and how they grow with the number of labels.
@@ -86,8 +90,8 @@ class Comparison:
 
         from skelmo.comparison.figure import draw, size_of
 
-        figure = plt.figure(figsize=size_of(self), layout="constrained")
-        draw(self, figure)
+        figure = plt.figure(figsize=size_of(self._tables), layout="constrained")
+        draw(self._tables, figure)
         return figure
 
     def to_html(self, path: str | os.PathLike[str] | None = None) -> str:
@@ -103,16 +107,17 @@ class Comparison:
         html : str
             Without the figure if matplotlib is not installed.
         """
-        page = page_of(self)
+        page = page_of(self._tables)
         if path is not None:
-            Path(path).expanduser().write_text(page, "utf-8")
+            target = Path(path).expanduser()
+            replace_file(target, lambda staged: staged.write_text(page, "utf-8"))
         return page
 
     def __repr__(self) -> str:
         """Return the table and the summary."""
-        table = shown_table(self).to_string(index_names=False)
+        table = shown_table(self._tables).to_string(index_names=False)
         return f"{table}\n\n{self.summary()}"
 
     def _repr_html_(self) -> str:
         """Return the table and the summary for notebooks."""
-        return table_html(self)
+        return table_html(self._tables)

@@ -20,7 +20,7 @@ import sklearn
 import torch
 from sklearn.frozen import FrozenEstimator
 
-from skelmo.comparison.measurement import FoldResult
+from skelmo.comparison.fold_result import FoldResult
 from skelmo.files import make_directory, replace_file
 from skelmo.version import __version__
 

@@ -4,67 +4,66 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 
-if TYPE_CHECKING:
-    from skelmo.comparison.result import Comparison
+from skelmo.comparison.tables import Tables
 
 SIGNIFICANT = 0.05
 _NOTHING = "–"
 
 
-def summary_of(comparison: Comparison) -> list[str]:
+def summary_of(tables: Tables) -> list[str]:
     """Return what a comparison found, a sentence or two each.
 
     Parameters
     ----------
-    comparison : Comparison
+    tables : Tables
 
     Returns
     -------
     lines : list of str
     """
-    table: Any = comparison.table
-    metric = comparison.metrics[0]
-    best, n_folds = table.index[0], comparison.folds["fold"].nunique()
+    table: Any = tables.table
+    metric = tables.metrics[0]
+    best, n_folds = table.index[0], tables.folds["fold"].nunique()
     lines = [
-        f"Best {metric}: {best}, {_score(comparison, best)} (mean ± standard deviation "
+        f"Best {metric}: {best}, {_score(tables, best)} (mean ± standard deviation "
         f"of {n_folds} folds)."
         if n_folds > 1
         else f"Best {metric}: {best}, {table[metric].iloc[0]:.3f} in one split."
     ]
     if len(table) > 1:
-        lines.append(_verdict(comparison))
-        lines += _few_labels(comparison)
-        lines += _cost(comparison)
-        lines += _unseen(comparison)
-    if comparison.skipped:
+        lines.append(_verdict(tables))
+        lines += _few_labels(tables)
+        lines += _cost(tables)
+        lines += _unseen(tables)
+    if tables.skipped:
         names: dict[str, list[str]] = {}
-        for name, reason in comparison.skipped.items():
+        for name, reason in tables.skipped.items():
             names.setdefault(reason, []).append(name)
         said = [f"{', '.join(these)} {reason}" for reason, these in names.items()]
         lines.append(f"Left out: {'; '.join(said)}.")
     return lines
 
 
-def shown_table(comparison: Comparison) -> pd.DataFrame:
+def shown_table(tables: Tables) -> pd.DataFrame:
     """Return the table as text, with units in its header.
 
     Parameters
     ----------
-    comparison : Comparison
+    tables : Tables
 
     Returns
     -------
     table : pandas.DataFrame
         Of str.
     """
-    table: Any = comparison.table
+    table: Any = tables.table
     columns: dict[str, Any] = {
-        metric: [_score(comparison, name, metric) for name in table.index]
-        for metric in comparison.metrics
+        metric: [_score(tables, name, metric) for name in table.index]
+        for metric in tables.metrics
     }
     if "p_value" in table:
         columns["p vs TF-IDF"] = table["p_value"].map(_p)
@@ -84,18 +83,18 @@ def shown_table(comparison: Comparison) -> pd.DataFrame:
     return pd.DataFrame(columns, index=table.index)
 
 
-def _score(comparison: Comparison, name: str, metric: str | None = None) -> str:
-    metric = metric or comparison.metrics[0]
-    table: Any = comparison.table
+def _score(tables: Tables, name: str, metric: str | None = None) -> str:
+    metric = metric or tables.metrics[0]
+    table: Any = tables.table
     mean, deviation = table.loc[name, [metric, f"{metric}_std"]]
     return f"{mean:.3f}" + ("" if math.isnan(deviation) else f" ± {deviation:.3f}")
 
 
-def _verdict(comparison: Comparison) -> str:
+def _verdict(tables: Tables) -> str:
     """Say whether TF-IDF is enough."""
-    table: Any = comparison.table
-    metric = comparison.metrics[0]
-    baseline, best = comparison.baseline, table.index[0]
+    table: Any = tables.table
+    metric = tables.metrics[0]
+    baseline, best = tables.baseline, table.index[0]
     if baseline is None:
         lead = table[metric].iloc[0] - table[metric].iloc[1]
         return (
@@ -106,7 +105,7 @@ def _verdict(comparison: Comparison) -> str:
         other = next(name for name in table.index if name != baseline)
         return (
             f"TF-IDF is enough here: nothing has a higher {metric}. The next is "
-            f"{other}, {_score(comparison, other)}."
+            f"{other}, {_score(tables, other)}."
         )
     lead, p = table.loc[best, ["difference", "p_value"]]
     n_compared = len(table) - 1
@@ -114,7 +113,7 @@ def _verdict(comparison: Comparison) -> str:
     tested = f"corrected resampled t-test, p = {_p(p)}"
     if n_compared > 1:
         tested += f", {_p(corrected)} after correction for {n_compared} comparisons"
-    scores = f"{best} is {lead:.3f} above TF-IDF ({_score(comparison, baseline)})"
+    scores = f"{best} is {lead:.3f} above TF-IDF ({_score(tables, baseline)})"
     if math.isnan(p):
         return (
             f"{scores}; one split cannot tell whether that is more than noise. Raise "
@@ -131,10 +130,10 @@ def _verdict(comparison: Comparison) -> str:
     )
 
 
-def _few_labels(comparison: Comparison) -> list[str]:
+def _few_labels(tables: Tables) -> list[str]:
     """Say who leads with the fewest labels."""
-    metric, baseline = comparison.metrics[0], comparison.baseline
-    curve = comparison.curve[~comparison.curve["is_all"]]
+    metric, baseline = tables.metrics[0], tables.baseline
+    curve = tables.curve[~tables.curve["is_all"]]
     if curve.empty:
         return []
     fewest = curve["n_labels"].min()
@@ -154,10 +153,10 @@ def _few_labels(comparison: Comparison) -> list[str]:
     ]
 
 
-def _cost(comparison: Comparison) -> list[str]:
+def _cost(tables: Tables) -> list[str]:
     """Say what the best costs, beside TF-IDF."""
-    table: Any = comparison.table
-    baseline = comparison.baseline
+    table: Any = tables.table
+    baseline = tables.baseline
     if baseline is None:
         return []
     best = next(name for name in table.index if name != baseline)
@@ -172,8 +171,8 @@ def _cost(comparison: Comparison) -> list[str]:
     return [f"Cost: {'; '.join(parts)}."]
 
 
-def _unseen(comparison: Comparison) -> list[str]:
-    table: Any = comparison.table
+def _unseen(tables: Tables) -> list[str]:
+    table: Any = tables.table
     scores = table["accuracy_unseen"].dropna()
     if scores.empty:
         return []
@@ -183,7 +182,7 @@ def _unseen(comparison: Comparison) -> list[str]:
         f"test documents are in no training document. On documents with one, accuracy "
         f"is highest by {best}, {scores[best]:.3f}"
     )
-    baseline = comparison.baseline
+    baseline = tables.baseline
     if baseline not in (None, best) and baseline in scores:
         line += f" (TF-IDF {scores[baseline]:.3f})"
     return [f"{line}."]

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from skelmo.comparison.measurement import FoldResult
+from skelmo.comparison.fold_result import FoldResult
 from skelmo.comparison.statistics import corrected_p_value
 
 _MEANS = (
@@ -19,15 +19,37 @@ _RATES = ("unseen_rate", "oov_rate", "accuracy_unseen")
 
 
 class Tables(NamedTuple):
-    """What `Comparison` holds."""
+    """All that a comparison found, and what reading it takes.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        A row for each representation, the best first.
+    folds : pandas.DataFrame
+        A row for each representation and fold.
+    curve : pandas.DataFrame
+        A row for each representation, fold and number of labels.
+    skipped : dict of str to str
+        Representations that were left out, and why.
+    metrics : tuple of str
+        The table is sorted by the first.
+    baseline : str or None
+        Name of TF-IDF in the table.
+    """
 
     table: pd.DataFrame
     folds: pd.DataFrame
     curve: pd.DataFrame
+    skipped: dict[str, str]
+    metrics: tuple[str, ...]
+    baseline: str | None
 
 
 def make_tables(
-    results: Sequence[FoldResult], metrics: Sequence[str], baseline: str | None
+    results: Sequence[FoldResult],
+    metrics: Sequence[str],
+    baseline: str | None,
+    skipped: dict[str, str],
 ) -> Tables:
     """Sum up results.
 
@@ -38,6 +60,8 @@ def make_tables(
         The table is sorted by the first.
     baseline : str or None
         The representation that the others are compared with.
+    skipped : dict of str to str
+        Representations without results, and why.
 
     Returns
     -------
@@ -72,7 +96,8 @@ def make_tables(
     order = groups.size().index
     table = pd.DataFrame(columns).loc[order]
     table = table.sort_values(metrics[0], ascending=False, kind="stable")
-    return Tables(table.rename_axis("representation"), folds, curve)
+    table = table.rename_axis("representation")
+    return Tables(table, folds, curve, skipped, tuple(metrics), baseline)
 
 
 def _row(result: FoldResult) -> dict[str, Any]:

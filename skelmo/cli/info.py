@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 from pathlib import Path
 from typing import Any
 
-from skelmo.cli.models import size_of
+from skelmo.cli.model_directories import size_of
+from skelmo.cli.options import InfoOptions
 from skelmo.pretrained import registry
 from skelmo.pretrained.saved_model import (
     SavedModel,
@@ -18,17 +18,17 @@ from skelmo.pretrained.saved_model import (
 )
 
 
-def run(arguments: argparse.Namespace) -> None:
+def run(options: InfoOptions) -> None:
     """Print what is known of a model.
 
     Parameters
     ----------
-    arguments : argparse.Namespace
+    options : InfoOptions
     """
-    model = registry.load(arguments.model)
-    path = registry.BUNDLED.get(arguments.model, Path(arguments.model).expanduser())
+    model = registry.load(options.model)
+    path = registry.BUNDLED.get(options.model, Path(options.model).expanduser())
     found = _found(model, path)
-    if arguments.json:
+    if options.json:
         sys.stdout.write(json.dumps(found) + "\n")
         return
     rows = _rows(found)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import json
 import math
@@ -16,10 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from skelmo.cli.messages import Interrupted, is_watched, say
-from skelmo.cli.models import check_no_model, size_of, weights_of
-from skelmo.cli.parameters import language_model_parameters
-from skelmo.cli.readers import Table
-from skelmo.cli.tables import documents_in, table_of
+from skelmo.cli.model_directories import check_no_model, size_of, weights_of
+from skelmo.cli.model_parameters import language_model_parameters
+from skelmo.cli.options import TrainOptions
+from skelmo.cli.table_files import Table, documents_in, table_of
 from skelmo.cli.threads import limited_threads
 from skelmo.estimators.language_model import ElmoLanguageModel
 from skelmo.files import replace_file
@@ -27,37 +26,37 @@ from skelmo.files import replace_file
 _COMMAND = "command.json"  # in the directory of checkpoints
 
 
-def run(arguments: argparse.Namespace) -> None:
+def run(options: TrainOptions) -> None:
     """Train a model and save it.
 
     Parameters
     ----------
-    arguments : argparse.Namespace
+    options : TrainOptions
     """
     known = ElmoLanguageModel._get_param_names()
-    parameters = language_model_parameters(vars(arguments), known)
-    tables = [_table(path, arguments) for path in arguments.corpus]
-    validation = arguments.validation and _table(arguments.validation, arguments)
-    out: Path = arguments.out
+    parameters = language_model_parameters(options.parameters, options.set, known)
+    tables = [_table(path, options) for path in options.corpus]
+    validation = options.validation and _table(options.validation, options)
+    out = options.out
     checkpoints = out.with_name(f"{out.name}.checkpoints")
-    command = _digest(arguments, parameters)
-    if not (arguments.force or _is_of(checkpoints, command)):
+    command = _digest(options, parameters)
+    if not (options.force or _is_of(checkpoints, command)):
         check_no_model(out)
     model = ElmoLanguageModel(
         **parameters,
-        missing=arguments.missing,
-        max_time=None if arguments.max_time is None else 60.0 * arguments.max_time,
+        missing=options.missing,
+        max_time=None if options.max_time is None else 60.0 * options.max_time,
         checkpoint=checkpoints,
-        checkpoint_every=arguments.checkpoint_every,
-        random_state=arguments.seed,
+        checkpoint_every=options.checkpoint_every,
+        random_state=options.seed,
         verbose=int(is_watched()),
     )
     _put_command(checkpoints, command)
-    with limited_threads(arguments.threads):
+    with limited_threads(options.threads):
         try:
             model.fit(
-                _documents(tables, arguments),
-                X_val=validation and _documents([validation], arguments),
+                _documents(tables, options),
+                X_val=validation and _documents([validation], options),
             )
         except KeyboardInterrupt:
             raise Interrupted(_what_is_kept(checkpoints)) from None
@@ -76,24 +75,22 @@ def run(arguments: argparse.Namespace) -> None:
         )
 
 
-def _table(path: str, arguments: argparse.Namespace) -> Table:
-    return table_of(path, arguments.format, not arguments.no_header)
+def _table(path: str, options: TrainOptions) -> Table:
+    return table_of(path, options.format, not options.no_header)
 
 
-def _documents(
-    tables: list[Table], arguments: argparse.Namespace
-) -> Iterator[str | None]:
+def _documents(tables: list[Table], options: TrainOptions) -> Iterator[str | None]:
     return chain.from_iterable(
-        documents_in(table, arguments.column, arguments.missing) for table in tables
+        documents_in(table, options.column, options.missing) for table in tables
     )
 
 
-def _digest(arguments: argparse.Namespace, parameters: dict[str, Any]) -> str:
+def _digest(options: TrainOptions, parameters: dict[str, Any]) -> str:
     """Hash what tells one command from another; it may be given more time."""
-    files = [*arguments.corpus, arguments.validation]
+    files = [*options.corpus, options.validation]
     named = [name and os.path.realpath(name) for name in files]
     given = [
-        getattr(arguments, name)
+        getattr(options, name)
         for name in ("column", "format", "no_header", "missing", "seed")
     ]
     text = json.dumps([named, given, sorted(parameters.items())], default=str)

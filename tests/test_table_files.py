@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 
 from skelmo.cli.messages import UsageError
-from skelmo.cli.tables import documents_in, n_rows_of, rows_of, table_of
+from skelmo.cli.table_files import documents_in, n_rows_of, rows_of, table_of
 
 TEXTS = ["A cat, sat.", 'He said "no"', "two\nlines", "Füße 数据 🙂", "NA", " x "]
 IDS = ["1", "2", "003", "4", None, "6"]

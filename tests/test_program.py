@@ -11,7 +11,8 @@ from tiny_models import assert_same_model, tiny_model
 
 import skelmo
 from skelmo import ElmoLanguageModel, inspect_text
-from skelmo.cli import comparing, main
+from skelmo.cli import compare as compare_command
+from skelmo.cli import main
 from skelmo.cli.arguments import make_parser
 from skelmo.pretrained import registry
 from skelmo.pretrained.bilm_format import read_bilm, write_bilm
@@ -229,7 +230,7 @@ def test_compare_writes_a_page(said, model_path, texts, tmp_path, monkeypatch):
     assert page.startswith("<!DOCTYPE html>")
     assert "tfidf" in page
     assert f"elmo-{model_path}" in page
-    expected = comparing.compare(
+    expected = compare_command.compare(
         texts, labels, representations="tfidf", cv=2, label_counts=None, verbose=0
     )
     assert f"{expected.table['accuracy'].iloc[0]:.3f}" in page
@@ -239,7 +240,7 @@ def test_compare_interrupted_says_what_is_kept(tmp_path, monkeypatch, capsys):
     def stop(*given, **named):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(comparing, "compare", stop)
+    monkeypatch.setattr(compare_command, "compare", stop)
     path, page = tmp_path / "in.csv", tmp_path / "page.html"
     path.write_text("a,b\nx,1\n")
     command = ["compare", str(path), "--text", "a", "--label", "b", "--out", str(page)]

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -18,15 +15,20 @@ class FoldResult:
     representation : str
     fold : int
         From 0.
-    n_train, n_test, n_features : int
+    n_train : int
+    n_test : int
+    n_features : int
     scores : dict of str to float
         By metric, on the test documents, with all labels.
     curve : list of list
         Number of labels, and scores by metric, from few labels to all.
     chosen : dict
         What the search of the classifier chose.
-    fit_seconds, transform_seconds, classifier_seconds : float
-    model_bytes, peak_bytes : int or None
+    fit_seconds : float
+    transform_seconds : float
+    classifier_seconds : float
+    model_bytes : int or None
+    peak_bytes : int or None
     unseen_rate : float
         Share of test tokens that the training documents lack.
     oov_rate : float or None
@@ -54,14 +56,3 @@ class FoldResult:
     oov_rate: float | None
     n_unseen: int
     accuracy_unseen: float | None
-
-
-class Fold(NamedTuple):
-    """A split, and what all representations share in it."""
-
-    number: int
-    train: NDArray[np.intp]
-    test: NDArray[np.intp]
-    order: NDArray[np.intp]  # places in `train`, as labels are given out
-    unseen_rate: float
-    has_unseen: NDArray[np.bool_]  # by test document

@@ -21,14 +21,15 @@ from sklearn.utils._param_validation import (
 )
 from sklearn.utils.multiclass import type_of_target
 
-from skelmo.comparison.folds import make_folds
-from skelmo.comparison.measurement import Fold, FoldResult
-from skelmo.comparison.progress import Progress
+from skelmo.comparison.fold_progress import Progress
+from skelmo.comparison.fold_result import FoldResult
+from skelmo.comparison.folds import Fold, make_folds
+from skelmo.comparison.rehearsal import check_metrics
 from skelmo.comparison.representations import baseline_among, choose
 from skelmo.comparison.result import Comparison
-from skelmo.comparison.running import Task, run_fold
 from skelmo.comparison.store import ResultStore, digest_of, key_of
 from skelmo.comparison.tables import make_tables
+from skelmo.comparison.trial import Task, run_fold
 from skelmo.validation import (
     check_not_empty,
     is_missing,
@@ -169,11 +170,11 @@ default=None
                 stacklevel=stack_level(),
             )
     folds = make_folds(documents, labels, 5 if cv is None else cv, seed, _OWNER)
+    check_metrics(folds, labels, metrics, counts, _OWNER)
     task = Task(documents, labels, classifier, metrics, counts, seed)
     results = _run(chosen.transformers, folds, task, ResultStore(cache), verbose)
     baseline = baseline_among(chosen.transformers)
-    table, by_fold, curve = make_tables(results, metrics, baseline)
-    return Comparison(table, by_fold, curve, chosen.skipped, tuple(metrics), baseline)
+    return Comparison(*make_tables(results, metrics, baseline, chosen.skipped))
 
 
 def _run(

@@ -4,14 +4,16 @@ import gzip
 import inspect
 import json
 import re
+from numbers import Integral, Real
 
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.utils._param_validation import Interval, StrOptions
 
 from skelmo import ElmoLanguageModel
 from skelmo.cli import main
-from skelmo.cli.parameters import LANGUAGE_MODEL
+from skelmo.cli.model_parameters import LANGUAGE_MODEL
 from skelmo.training import checkpoint as checkpoint_module
 
 TINY = [
@@ -41,6 +43,21 @@ def test_options_are_parameters_with_their_defaults():
     known = inspect.signature(ElmoLanguageModel).parameters
     for name, parameter in LANGUAGE_MODEL.items():
         assert parameter.default == known[name].default, name
+
+
+def test_options_have_types_and_choices_of_their_parameters():
+    for name, parameter in LANGUAGE_MODEL.items():
+        allowed = ElmoLanguageModel._parameter_constraints[name]
+        intervals = [each.type for each in allowed if isinstance(each, Interval)]
+        strings = [each.options for each in allowed if isinstance(each, StrOptions)]
+        kind = {Integral: int, Real: float}[intervals[0]] if intervals else str
+        assert parameter.kind is kind, name
+        # Beside what else is allowed, a word is one value among many.
+        is_closed = bool(strings) and len(allowed) == 1
+        choices = None if parameter.choices is None else set(parameter.choices)
+        assert choices == (strings[0] if is_closed else None), name
+        if parameter.default is not None:
+            assert type(parameter.default) is kind, name
 
 
 def test_a_model_is_that_of_fit(corpus_path, texts, tiny, tmp_path, capsys):

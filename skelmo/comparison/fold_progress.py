@@ -6,7 +6,7 @@ import sys
 
 from tqdm.auto import tqdm
 
-from skelmo.comparison.measurement import FoldResult
+from skelmo.comparison.fold_result import FoldResult
 
 
 class Progress:

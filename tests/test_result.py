@@ -4,6 +4,7 @@ import base64
 import dataclasses
 import io
 import math
+import pickle
 import re
 import sys
 from html.parser import HTMLParser
@@ -20,9 +21,9 @@ from sklearn.naive_bayes import MultinomialNB
 import skelmo
 from skelmo.comparison import Comparison
 from skelmo.comparison.figure import _apart
-from skelmo.comparison.measurement import FoldResult
+from skelmo.comparison.fold_result import FoldResult
 from skelmo.comparison.statistics import corrected_p_value
-from skelmo.comparison.tables import make_tables
+from skelmo.comparison.tables import Tables, make_tables
 
 mpl.use("Agg")
 NAMES = ("elmo", "tfidf", "<b>&glove")
@@ -52,8 +53,7 @@ def make(scores, baseline="tfidf", skipped=None, **changes):
         for name, values in scores.items()
         for fold, score in enumerate(values)
     ]
-    tables = make_tables(results, ["accuracy"], baseline)
-    return Comparison(*tables, skipped or {}, ("accuracy",), baseline)
+    return Comparison(*make_tables(results, ["accuracy"], baseline, skipped or {}))
 
 
 @pytest.fixture
@@ -358,3 +358,29 @@ def test_results_of_the_whole_call_can_be_pickled(comparison):
 
     again = pickle.loads(pickle.dumps(comparison))
     pd.testing.assert_frame_equal(again.table, comparison.table)
+
+
+def test_a_page_is_replaced_whole_or_not_at_all(comparison, tmp_path, monkeypatch):
+    path = tmp_path / "page.html"
+    path.write_text("old", "utf-8")
+
+    def full(self, data, encoding):
+        self.write_bytes(data.encode(encoding)[:10])
+        raise OSError("no space is left")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(type(path), "write_text", full)
+        with pytest.raises(OSError, match=r"^no space is left$"):
+            comparison.to_html(path)
+    assert path.read_text("utf-8") == "old"
+    assert list(tmp_path.iterdir()) == [path]
+    page = comparison.to_html(path)
+    assert path.read_text("utf-8") == page
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_comparison_is_made_of_its_tables(comparison):
+    fields = tuple(field.name for field in dataclasses.fields(Comparison))
+    assert fields == Tables._fields
+    again = pickle.loads(pickle.dumps(comparison))
+    assert repr(again) == repr(comparison)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 
 import numpy as np
 
-from skelmo.cli.tables import documents_in, table_of
+from skelmo.cli.options import EvaluateOptions
+from skelmo.cli.table_files import documents_in, table_of
 from skelmo.cli.threads import limited_threads
 from skelmo.estimators.language_model import ElmoLanguageModel
 from skelmo.scoring.corpus import make_corpus
@@ -20,17 +20,17 @@ from skelmo.scoring.likelihood import (
 from skelmo.text.sequences import index_documents
 
 
-def run(arguments: argparse.Namespace) -> None:
+def run(options: EvaluateOptions) -> None:
     """Print the perplexity of a file.
 
     Parameters
     ----------
-    arguments : argparse.Namespace
+    options : EvaluateOptions
     """
-    table = table_of(arguments.input, arguments.format, not arguments.no_header)
-    model = ElmoLanguageModel.load(arguments.model, missing=arguments.missing)
-    documents = documents_in(table, arguments.column, arguments.missing)
-    with limited_threads(arguments.threads):
+    table = table_of(options.input, options.format, not options.no_header)
+    model = ElmoLanguageModel.load(options.model, missing=options.missing)
+    documents = documents_in(table, options.column, options.missing)
+    with limited_threads(options.threads):
         check_softmax(model.model_, type(model).__name__, "give likelihoods")
         analyze = model.analyzer
         sequences = index_documents([] if d is None else analyze(d) for d in documents)
@@ -49,7 +49,7 @@ def run(arguments: argparse.Namespace) -> None:
         "perplexity_backward": perplexity.backward,
         "perplexity": perplexity.mean,
     }
-    if arguments.json:
+    if options.json:
         sys.stdout.write(json.dumps(found) + "\n")
         return
     sys.stdout.write(

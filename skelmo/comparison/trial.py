@@ -17,9 +17,9 @@ from sklearn.metrics import get_scorer
 from sklearn.pipeline import FeatureUnion
 
 from skelmo.comparison.classifiers import Block, chosen, fit_quietly, make_classifier
-from skelmo.comparison.folds import counts_for
-from skelmo.comparison.measurement import Fold, FoldResult
-from skelmo.comparison.measuring import (
+from skelmo.comparison.fold_result import FoldResult
+from skelmo.comparison.folds import Fold, counts_for
+from skelmo.comparison.resources import (
     MemoryWatch,
     model_bytes,
     n_cached,

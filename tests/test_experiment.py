@@ -24,10 +24,12 @@ from sklearn.pipeline import FeatureUnion, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 import skelmo
-from skelmo import ElmoLanguageModel, ElmoVectorizer
-from skelmo.comparison import classifiers, folds, measuring, representations, running
+from skelmo import ElmoVectorizer
+from skelmo.comparison import classifiers, folds, representations, resources, trial
+from skelmo.estimators import vectorizer
 from skelmo.models import shared
 from skelmo.pretrained import registry
+from skelmo.training.pretraining import Pretraining
 
 SPLIT = (range(60), range(60, 90))
 METRICS = ("accuracy", "precision_macro", "recall_macro", "f1_macro")
@@ -324,7 +326,7 @@ def test_encoding_is_timed_without_the_cache(data, frozen, monkeypatch):
         return original(self, X)
 
     monkeypatch.setattr(ElmoVectorizer, "transform", transform)
-    monkeypatch.setattr(measuring, "_N_TIMED", 10)
+    monkeypatch.setattr(resources, "_N_TIMED", 10)
     run(data, {"e": ElmoVectorizer(language_model=frozen)}, classifier=Majority(), cv=2)
     assert calls == [(None, 10), ("memory", 45)] * 2
 
@@ -333,7 +335,7 @@ def test_time_that_a_cache_saved_is_added(data, frozen, monkeypatch):
     def timed(transformer, documents):
         return 1000.0, transformer.transform(documents)
 
-    monkeypatch.setattr(running, "seconds_per_document", timed)
+    monkeypatch.setattr(trial, "seconds_per_document", timed)
     given = {"e": ElmoVectorizer(language_model=frozen)}
     found = run(data, given, classifier=Majority(), cv=2)
     # All documents of the second fold were encoded for the first.
@@ -377,19 +379,22 @@ def test_bundled_model_is_read_only_where_it_is_compared(data, monkeypatch):
 
 
 def test_own_language_model_is_trained_on_each_training_fold(data, monkeypatch, tiny):
-    fitted_on = []
-    original = ElmoLanguageModel.fit
+    read, prepare = [], Pretraining.from_parameters
+    index = vectorizer.index_distinct
 
-    def fit(self, X, *args, **kwargs):
-        fitted_on.append(list(X))
-        self.set_params(**{**tiny, "random_state": self.random_state})
-        return original(self, fitted_on[-1], *args, **kwargs)
+    def small(parameters, owner, **given):
+        return prepare({**parameters, **tiny, "random_state": 0}, owner, **given)
 
-    monkeypatch.setattr(ElmoLanguageModel, "fit", fit)
+    def noting(documents, analyze):
+        read.append(list(documents))
+        return index(iter(read[-1]), analyze)
+
+    monkeypatch.setattr(Pretraining, "from_parameters", small)
+    monkeypatch.setattr(vectorizer, "index_distinct", noting)
     with pytest.warns(UserWarning, match="teach it little"):
         found = run(data, "elmo-own", cv=2)
     splits = StratifiedKFold(2, shuffle=True, random_state=0).split(*data)
-    assert fitted_on == [[data[0][k] for k in train] for train, _ in splits]
+    assert read == [[data[0][k] for k in some] for some, _ in splits]
     assert list(found.table.index) == ["elmo-own"]
     # Else a second comparison would find the model trained, and say it took no time.
     made = representations.choose("elmo-own", 0, "compare").transformers
@@ -454,7 +459,7 @@ def test_peak_memory_is_seen_or_unknown(data, monkeypatch):
     found = run(data, {"h": Hungry()}, cv=2, classifier=Majority())
     if sys.platform == "linux":
         assert 250e6 < found.table.loc["h", "peak_bytes"] < 500e6
-    monkeypatch.setattr(measuring, "_STATM", measuring.Path("/nowhere"))
+    monkeypatch.setattr(resources, "_STATM", resources.Path("/nowhere"))
     found = run(data, {"h": TfidfVectorizer()}, cv=2, classifier=Majority())
     assert np.isnan(found.table.loc["h", "peak_bytes"])
 
@@ -478,7 +483,7 @@ def test_package_is_imported_without_what_a_comparison_needs():
         assert "skelmo.comparison" not in sys.modules
         assert "sklearn.neural_network" not in sys.modules
         assert "compare" in dir(skelmo)
-        assert skelmo.compare.__module__ == "skelmo.comparison.comparing"
+        assert skelmo.compare.__module__ == "skelmo.comparison.experiment"
         assert skelmo.Comparison.__name__ == "Comparison"
     """
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -58,14 +58,18 @@ def flag_of(name: str) -> str:
 
 
 def language_model_parameters(
-    arguments: Mapping[str, Any], known: Sequence[str]
+    given: Mapping[str, Any],
+    assignments: Sequence[tuple[str, str]],
+    known: Sequence[str],
 ) -> dict[str, Any]:
     """Return the parameters that a command line sets.
 
     Parameters
     ----------
-    arguments : mapping of str to object
-        Parsed options; "set" holds pairs of name and text.
+    given : mapping of str to object
+        Values of those that have an option.
+    assignments : sequence of (str, str)
+        Names of other ones, and the text of each value.
     known : sequence of str
         Names of all parameters of the estimator.
 
@@ -78,9 +82,9 @@ def language_model_parameters(
     UsageError
         If a parameter does not exist, is set twice or belongs to another option.
     """
-    found = {name: arguments[name] for name in LANGUAGE_MODEL if name in arguments}
+    found = dict(given)
     allowed = [name for name in known if name not in {*_ELSEWHERE, *_CODE}]
-    for name, text in arguments["set"]:
+    for name, text in assignments:
         if name in _ELSEWHERE:
             raise UsageError(
                 f"--set {name}: this parameter is given by {_ELSEWHERE[name]}."

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import json
 import sys
@@ -14,12 +13,20 @@ from typing import Any, NamedTuple
 import torch
 from tqdm.auto import tqdm
 
-from skelmo.cli.files import STDIN
 from skelmo.cli.messages import Interrupted, is_watched, say
+from skelmo.cli.options import EncodeOptions
 from skelmo.cli.outputs import Output, check_output, output_of
 from skelmo.cli.parts import PartFile
-from skelmo.cli.readers import LINE, Table
-from skelmo.cli.tables import Rows, check_texts, n_rows_of, rows_of, table_of
+from skelmo.cli.table_files import (
+    LINE,
+    STDIN,
+    Rows,
+    Table,
+    check_texts,
+    n_rows_of,
+    rows_of,
+    table_of,
+)
 from skelmo.cli.threads import limited_threads
 from skelmo.encoding import token_cache
 from skelmo.estimators.vectorizer import ElmoVectorizer
@@ -35,27 +42,27 @@ class _Position(NamedTuple):
     content: Any  # hash of the rows before
 
 
-def run(arguments: argparse.Namespace) -> None:
+def run(options: EncodeOptions) -> None:
     """Encode a file.
 
     Parameters
     ----------
-    arguments : argparse.Namespace
+    options : EncodeOptions
     """
-    out: Path = arguments.out
-    check_output(out, bool(arguments.keep))
-    table = table_of(arguments.input, arguments.format, not arguments.no_header)
+    out = options.out
+    check_output(out, bool(options.keep))
+    table = table_of(options.input, options.format, not options.no_header)
     began = time.perf_counter()
-    with limited_threads(arguments.threads):
-        vectorizer = _vectorizer(arguments)
-        wanted = [arguments.column, *arguments.keep]
-        with PartFile(out, _made_by(arguments, vectorizer)) as part:
-            position = _take_up(table, part, wanted, arguments.batch)
+    with limited_threads(options.threads):
+        vectorizer = _vectorizer(options)
+        wanted = [options.column, *options.keep]
+        with PartFile(out, _made_by(options, vectorizer)) as part:
+            position = _take_up(table, part, wanted, options.batch)
             if part.n_rows:
                 say(f"going on after row {part.n_rows:,}, from {part.path}.")
             n_before = part.n_rows
             try:
-                _encode(vectorizer, table, part, position, wanted, arguments)
+                _encode(vectorizer, table, part, position, wanted, options)
             except KeyboardInterrupt:
                 raise Interrupted(_what_is_kept(part, table)) from None
     n_rows, seconds = part.n_rows, time.perf_counter() - began
@@ -67,30 +74,30 @@ def run(arguments: argparse.Namespace) -> None:
     )
 
 
-def _vectorizer(arguments: argparse.Namespace) -> ElmoVectorizer:
+def _vectorizer(options: EncodeOptions) -> ElmoVectorizer:
     vectorizer = ElmoVectorizer(
-        language_model=arguments.model,
-        layers=arguments.layers,
-        pooling=arguments.pooling,
-        missing=arguments.missing,
-        precision=arguments.precision,
-        device=arguments.device,
+        language_model=options.model,
+        layers=options.layers,
+        pooling=options.pooling,
+        missing=options.missing,
+        precision=options.precision,
+        device=options.device,
         cache=None,  # what is encoded once need not be remembered
     )
     return vectorizer.fit(["a"])  # which reads the model, and learns nothing
 
 
-def _made_by(arguments: argparse.Namespace, vectorizer: ElmoVectorizer) -> str:
+def _made_by(options: EncodeOptions, vectorizer: ElmoVectorizer) -> str:
     """Hash all that the bytes of the file depend on, besides the input."""
     model, features = vectorizer.language_model_, vectorizer.features_
     names = vectorizer.get_feature_names_out().tolist()
     given = {
-        name: getattr(arguments, name)
+        name: getattr(options, name)
         for name in ("column", "keep", "missing", "batch", "threads", "format")
     }
     settings = [
-        _FORMAT, __version__, torch.__version__, arguments.out.suffix.lower(), names,
-        features.settings.fingerprint(features.model).hex(), arguments.no_header, given,
+        _FORMAT, __version__, torch.__version__, options.out.suffix.lower(), names,
+        features.settings.fingerprint(features.model).hex(), options.no_header, given,
         str(next(model.network_.parameters()).device), model.sequence,
         str(model.sentence_splitter),
     ]  # fmt: skip
@@ -144,7 +151,7 @@ def _encode(
     part: PartFile,
     position: _Position,
     wanted: Sequence[str | None],
-    arguments: argparse.Namespace,
+    options: EncodeOptions,
 ) -> None:
     """Encode the rows that are left, and finish the file."""
     output: Output | None = None
@@ -155,8 +162,8 @@ def _encode(
     )  # fmt: skip
     with bar:
         for rows in position.rest:
-            check_texts(table, rows, arguments.missing)
-            output = output or _begun(part, arguments.out, table, rows.names, names)
+            check_texts(table, rows, options.missing)
+            output = output or _begun(part, options.out, table, rows.names, names)
             # Vectors left by earlier blocks would make the last bit of the next ones
             # depend on where the process began.
             token_cache.clear_all()
@@ -167,7 +174,7 @@ def _encode(
             bar.update(len(features))
     if output is None:
         columns = [name or LINE for name in wanted]  # of no rows at all
-        output = _begun(part, arguments.out, table, columns, names)
+        output = _begun(part, options.out, table, columns, names)
     part.finish(output)
 
 

@@ -11,7 +11,8 @@ import pandas as pd
 import pytest
 
 from skelmo import ElmoVectorizer
-from skelmo.cli import arguments, encoding, main, outputs, parts
+from skelmo.cli import arguments, main, outputs, parts
+from skelmo.cli import encode as encode_command
 from skelmo.cli.arguments import make_parser
 from skelmo.encoding.pooling import POOLINGS
 
@@ -195,9 +196,9 @@ def test_broken_off_behind_the_last_row(encode, tmp_path, monkeypatch):
 def test_blocks_know_nothing_of_those_before(encode, tmp_path, monkeypatch):
     # Else the rows after the break would not have the bits they have without it.
     kept = []
-    clear = encoding.token_cache.clear_all
+    clear = encode_command.token_cache.clear_all
     monkeypatch.setattr(
-        encoding.token_cache, "clear_all", lambda: (kept.append(1), clear())
+        encode_command.token_cache, "clear_all", lambda: (kept.append(1), clear())
     )
     assert encode(tmp_path / "out.npy") == 0
     assert len(kept) == 5

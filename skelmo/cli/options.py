@@ -1,0 +1,257 @@
+"""What a command line asks for: the options of each command, by their types.
+
+Nothing here imports torch, as little as `arguments` does.
+"""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from skelmo.cli.model_parameters import LANGUAGE_MODEL
+
+
+@dataclass(frozen=True, kw_only=True)
+class TableOptions:
+    """How tables are read.
+
+    Parameters
+    ----------
+    format : str or None
+        None goes by the name of a file.
+    no_header : bool
+        Whether the first line of a csv or tsv is a row.
+    """
+
+    format: str | None
+    no_header: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainOptions(TableOptions):
+    """Options of `skelmo train`.
+
+    Parameters
+    ----------
+    corpus : list of str
+        Files of texts.
+    out : Path
+        Directory of the model.
+    force : bool
+        Whether a model there is replaced.
+    column : str or None
+        Of the texts; None is the only one.
+    missing : {"error", "empty"}
+    validation : str or None
+        File of texts.
+    max_time : float or None
+        Minutes.
+    checkpoint_every : float
+        Minutes.
+    seed : int
+    parameters : dict
+        Those of ElmoLanguageModel that have an option and are given.
+    set : list of (str, str)
+        Names of other ones, and what is given for each.
+    threads : int or None
+    """
+
+    corpus: list[str]
+    out: Path
+    force: bool
+    column: str | None
+    missing: str
+    validation: str | None
+    max_time: float | None
+    checkpoint_every: float
+    seed: int
+    parameters: dict[str, Any]
+    set: list[tuple[str, str]]
+    threads: int | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvaluateOptions(TableOptions):
+    """Options of `skelmo evaluate`.
+
+    Parameters
+    ----------
+    model : str
+        Directory.
+    input : str
+        File of texts.
+    column : str or None
+    missing : {"error", "empty"}
+    json : bool
+    threads : int or None
+    """
+
+    model: str
+    input: str
+    column: str | None
+    missing: str
+    json: bool
+    threads: int | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class EncodeOptions(TableOptions):
+    """Options of `skelmo encode`.
+
+    Parameters
+    ----------
+    input : str
+        File of texts.
+    out : Path
+        File of features.
+    model : str
+        Directory or name.
+    column : str or None
+    missing : {"error", "empty", "nan"}
+    keep : list of str
+        Columns to copy.
+    layers : str, int or list of int
+    pooling : str or list of str
+    precision : str
+    device : str or None
+    batch : int
+        Rows in memory at a time.
+    threads : int or None
+    """
+
+    input: str
+    out: Path
+    model: str
+    column: str | None
+    missing: str
+    keep: list[str]
+    layers: str | int | list[int]
+    pooling: str | list[str]
+    precision: str
+    device: str | None
+    batch: int
+    threads: int | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConvertOptions:
+    """Options of `skelmo convert`.
+
+    Parameters
+    ----------
+    source : str
+        Directory, archive or name of a model.
+    target : Path
+        Directory to write.
+    to : {"skelmo", "allennlp"}
+    dtype : {"float32", "float16"}
+    force : bool
+        Whether a model there is replaced.
+    """
+
+    source: str
+    target: Path
+    to: str
+    dtype: str
+    force: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class CompareOptions(TableOptions):
+    """Options of `skelmo compare`.
+
+    Parameters
+    ----------
+    input : str
+        File of texts and labels.
+    text : str
+        Column of the texts.
+    label : str
+        Column of the labels.
+    out : Path
+        Page to write.
+    representations : list of str or None
+        None is all that can run.
+    model : str or None
+        Directory of one more model.
+    classifier : {"mlp"} or None
+    folds : int
+    all_labels : bool
+        Whether there is no curve.
+    cache : str or None
+        Directory of results.
+    seed : int
+    """
+
+    input: str
+    text: str
+    label: str
+    out: Path
+    representations: list[str] | None
+    model: str | None
+    classifier: str | None
+    folds: int
+    all_labels: bool
+    cache: str | None
+    seed: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class InfoOptions:
+    """Options of `skelmo info`.
+
+    Parameters
+    ----------
+    model : str
+        Directory or name.
+    json : bool
+    """
+
+    model: str
+    json: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class InspectOptions(TableOptions):
+    """Options of `skelmo inspect`.
+
+    Parameters
+    ----------
+    input : str
+        File of texts.
+    model : str or None
+    column : str or None
+    """
+
+    input: str
+    model: str | None
+    column: str | None
+
+
+_OPTIONS: dict[str, type[Any]] = {
+    "train": TrainOptions, "evaluate": EvaluateOptions, "encode": EncodeOptions,
+    "convert": ConvertOptions, "compare": CompareOptions, "info": InfoOptions,
+    "inspect": InspectOptions,
+}  # fmt: skip
+
+
+def options_of(arguments: argparse.Namespace) -> Any:
+    """Return the options of a command.
+
+    Parameters
+    ----------
+    arguments : argparse.Namespace
+        As the parser returns it, with the name of the `command`.
+
+    Returns
+    -------
+    options : TrainOptions, EvaluateOptions and so on
+    """
+    given = vars(arguments)
+    kind = _OPTIONS[arguments.command]
+    if kind is TrainOptions:
+        parameters = {name: given[name] for name in LANGUAGE_MODEL if name in given}
+        given = {**given, "parameters": parameters}
+    return kind(**{field.name: given[field.name] for field in fields(kind)})
