@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import cross_val_score
 from sklearn.pipeline import make_pipeline
@@ -152,3 +153,21 @@ def test_searching_the_mix_encodes_nothing_twice(learned, texts, monkeypatch):
     for settings in ({}, {"pooling": "max"}, {"pooling": ["mean", "last"]}):
         learned(cache="memory", **settings).fit_transform(texts, y)
     assert cache_info().misses == len(set(texts))
+
+
+def test_a_fit_that_fails_leaves_the_vectorizer_as_it_was(learned, texts):
+    vectorizer, one_class = learned(), np.zeros(len(texts))
+    message = (
+        "^ElmoVectorizer\\(layers='learned'\\) learns the weights of the layers from "
+    )
+    with pytest.raises(ValueError, match=message):
+        vectorizer.fit(texts, one_class)
+    with pytest.raises(NotFittedError, match="^This ElmoVectorizer instance is not "):
+        vectorizer.transform(texts)
+    y = np.arange(len(texts)) % 2
+    expected = vectorizer.fit(texts, y).transform(texts)
+    before = dict(vars(vectorizer))
+    with pytest.raises(ValueError, match=message):
+        vectorizer.fit(texts[:50], one_class[:50])
+    assert vars(vectorizer) == before
+    assert_array_equal(vectorizer.transform(texts), expected)

@@ -117,6 +117,9 @@ default=("mean", "std")
     ----------
     language_model_ : ElmoLanguageModel
         The fitted language model.
+    features_ : skelmo.encoding.features.Features
+        What turns documents into rows of features, without scikit-learn around it: the
+        fitted model, with the other parameters as they are set.
     truncation_ : Truncation
         Tokens of `fit` of which the language model reads only a part, and the
         documents they stand in.
@@ -273,7 +276,7 @@ default=("mean", "std")
             Zeros for a document without tokens.
         """
         documents, features = self._check(X), self.features_
-        self._warn_of_slow_precision()
+        self._warn_of_slow_precision(self.language_model_)
         in_parts = isinstance(X, Iterator)
         return features.encode(features.index(documents, in_parts=in_parts))
 
@@ -290,7 +293,7 @@ default=("mean", "std")
             One array per document; row k belongs to token k of `tokenize`.
         """
         documents = self._check(X)
-        self._warn_of_slow_precision()
+        self._warn_of_slow_precision(self.language_model_)
         return self.features_.tokens(documents)
 
     def tokenize(self, X: Any) -> list[list[str]]:
@@ -329,18 +332,7 @@ default=("mean", "std")
     def features_(self) -> Features:
         """What turns documents into features, without scikit-learn around it."""
         check_is_fitted(self, "language_model_")
-        model = self.language_model_
-        return Features(
-            model.model_,
-            self._analyzer(model),
-            self._choice,
-            tuple(self._pooling),
-            EncoderSettings(self.max_batch_tokens, self.precision, self.unknown_words),
-            np.nan if self.missing == "nan" else 0.0,
-            self.cache,
-            type(self).__name__,
-            self.verbose,
-        )
+        return self._features_of(self.language_model_, self._choice, self._pooling)
 
     def __sklearn_tags__(self) -> Tags:
         """Say that dense float32 comes out."""
@@ -384,8 +376,24 @@ default=("mean", "std")
             self.input,
         )
 
-    def _warn_of_slow_precision(self) -> None:
-        device = self.language_model_.model_.device
+    def _features_of(
+        self, model: ElmoLanguageModel, choice: LayerChoice, pooling: Sequence[str]
+    ) -> Features:
+        """Return what is fitted, with the other parameters as they are set now."""
+        return Features(
+            model.model_,
+            self._analyzer(model),
+            choice,
+            tuple(pooling),
+            EncoderSettings(self.max_batch_tokens, self.precision, self.unknown_words),
+            np.nan if self.missing == "nan" else 0.0,
+            self.cache,
+            type(self).__name__,
+            self.verbose,
+        )
+
+    def _warn_of_slow_precision(self, model: ElmoLanguageModel) -> None:
+        device = model.model_.device
         warn_of_slow_precision(self.precision, device, type(self).__name__)
 
     def _fit(
@@ -406,19 +414,22 @@ default=("mean", "std")
             check_sample_weight(sample_weight, len(distinct.place), owner)
             if "model_" not in vars(model):
                 self._train(model, distinct, X, task)
+            self._warn_of_slow_precision(model)
+            features = self._features_of(model, choice, pooling)
+            truncation, pooled, mix = features.truncation(distinct), None, None
+            if is_learned:
+                pooled = features.pool(distinct)
+                mix = learn_mix(pooled, y, sample_weight, owner=owner)
+                choice = LayerChoice(weights=mix.gamma * mix.layer_weights)
+            # Together, so that a fit that fails leaves the estimator as it was.
             self.language_model_, self._source = model, source_of(self.language_model)
             self._pooling, self._choice = pooling, choice
-            self._warn_of_slow_precision()
+            self.truncation_ = truncation
             self._note_column(name)
-            self.truncation_ = self.features_.truncation(distinct)
             for fitted in ("layer_weights_", "gamma_"):
                 self.__dict__.pop(fitted, None)
-            pooled = None
-            if is_learned:
-                pooled = self.features_.pool(distinct)
-                mix = learn_mix(pooled, y, sample_weight, owner=owner)
+            if mix is not None:
                 self.layer_weights_, self.gamma_ = mix
-                self._choice = LayerChoice(weights=mix.gamma * mix.layer_weights)
         return distinct, pooled
 
     def _model_to_be(self) -> ElmoLanguageModel:
