@@ -120,7 +120,7 @@ def test_history_makes_a_frame(model, texts):
     assert list(frame) == [
         "epoch", "n_tokens", "seconds", "learning_rate", "train_loss",
         "validation_perplexity_forward", "validation_perplexity_backward",
-        "validation_perplexity",
+        "validation_perplexity", "validation_tokens",
     ]  # fmt: skip
     assert frame["epoch"].tolist() == [1, 2, 3]
     assert frame["seconds"].is_monotonic_increasing
