@@ -11,6 +11,7 @@ from tiny_runs import Interrupted, Watcher, assert_same_weights, differ, make_lo
 
 from skelmo.training.checkpoint import Checkpointer
 from skelmo.training.objective import Evaluation
+from skelmo.training.progress import ProgressBar
 from skelmo.training.state import TrainingOptions
 
 OPTIONS = TrainingOptions(
@@ -24,6 +25,10 @@ class Row(NamedTuple):
     n_rows: int
     rate: float
     squared_error: float
+
+    @property
+    def summary(self):
+        return f"squared error {self.squared_error:.2f}"
 
 
 class Regression:
@@ -105,6 +110,15 @@ def test_a_regression_is_learnt():
     assert [row.n_rows for row in state.history[:3]] == [50, 100, 150]
     assert [n for _, n, _ in watcher.steps[:4]] == [7, 13, 13, 17]
     assert loop.objective.modes == [False] * len(state.history)
+
+
+def test_the_progress_bar_shows_what_the_record_tells(capsys):
+    bar = ProgressBar(2, 1, shows_perplexity=False)
+    trained(observer=bar, prescribed=[3.0, 1.25], max_epochs=2)
+    shown = capsys.readouterr().err
+    assert "epoch 2/2: 100%" in shown
+    assert ", squared error 1.25" in shown
+    assert "perplexity" not in shown
 
 
 @pytest.mark.parametrize("at", [2, 4, 5, 11])

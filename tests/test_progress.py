@@ -64,6 +64,15 @@ def test_the_loss_shown_is_the_mean_over_tokens():
     bar.close()
 
 
+def test_the_perplexity_may_be_left_out():
+    bar = ProgressBar(1, 1, shows_perplexity=False)
+    bar.begin_epoch(0, 2, 0)
+    bar.end_step(1.0, 30, 0.1)
+    quality = r"[\d,]+ tokens/s, loss 1\.000, \d\d:\d\d left in all"
+    assert re.fullmatch(quality, bar.bar.postfix)
+    bar.close()
+
+
 def test_a_hopeless_loss_has_a_perplexity():
     bar = ProgressBar(1, 1)
     bar.begin_epoch(0, 1, 0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 
@@ -17,3 +18,14 @@ class EpochRecord(NamedTuple):
     validation_perplexity_backward: float
     validation_perplexity: float
     validation_tokens: int = 0  # predictions in one direction that validation read
+
+    @property
+    def summary(self) -> str:
+        """The quality reached, in a few words."""
+        if math.isnan(self.validation_perplexity):
+            return f"loss {self.train_loss:.3f}"
+        return (
+            f"loss {self.train_loss:.3f}, validation perplexity "
+            f"{self.validation_perplexity_forward:.1f} forward, "
+            f"{self.validation_perplexity_backward:.1f} backward"
+        )

@@ -97,5 +97,6 @@ class Objective(Protocol):
         Returns
         -------
         record : tuple
-            Of numbers, those that JSON can hold.
+            Of numbers, those that JSON can hold; its property ``summary`` tells the
+            quality in a few words.
         """

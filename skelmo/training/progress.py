@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 import sys
 import time
+from typing import Any
 
 from tqdm.auto import tqdm
 
-from skelmo.models.history import EpochRecord
 from skelmo.training.state import TrainingState
 
 
@@ -22,11 +22,19 @@ class ProgressBar:
         0 shows nothing.
     max_time : float, optional
         Seconds that training may take, those before it was taken up included.
+    shows_perplexity : bool, default=True
+        Whether the exponential of the loss is shown, too.
     """
 
     def __init__(
-        self, max_epochs: int, verbose: int, max_time: float | None = None
+        self,
+        max_epochs: int,
+        verbose: int,
+        max_time: float | None = None,
+        *,
+        shows_perplexity: bool = True,
     ) -> None:
+        self.shows_perplexity = shows_perplexity
         self.max_epochs, self.verbose = max_epochs, verbose
         self.max_time = math.inf if max_time is None else max_time
         self.bar: tqdm | None = None
@@ -72,12 +80,11 @@ class ProgressBar:
         if self.bar is not None:
             seconds = max(1e-9, time.perf_counter() - self.epoch_begin)
             mean = self.loss_sum / max(1, self.n_tokens)
+            shown = f"{self.n_tokens / seconds:,.0f} tokens/s, loss {mean:.3f}, "
+            if self.shows_perplexity:
+                shown += f"perplexity {math.exp(min(mean, 700)):,.1f}, "
             left = tqdm.format_interval(self._seconds_left())
-            self.bar.set_postfix_str(
-                f"{self.n_tokens / seconds:,.0f} tokens/s, loss {mean:.3f}, "
-                f"perplexity {math.exp(min(mean, 700)):,.1f}, {left} left in all",
-                refresh=False,
-            )
+            self.bar.set_postfix_str(f"{shown}{left} left in all", refresh=False)
             self.bar.update()
         return False
 
@@ -90,16 +97,10 @@ class ProgressBar:
         of_work = spent * self.n_steps_left / self.n_steps_done
         return max(0.0, min(of_work, self.max_time - self.seconds_before - spent))
 
-    def end_epoch(self, record: EpochRecord) -> bool:
+    def end_epoch(self, record: Any) -> bool:
         """Close the bar with the quality reached."""
         if self.bar is not None:
-            quality = f"loss {record.train_loss:.3f}"
-            if not math.isnan(record.validation_perplexity):
-                forward = record.validation_perplexity_forward
-                backward = record.validation_perplexity_backward
-                quality += f", validation perplexity {forward:.1f} forward, "
-                quality += f"{backward:.1f} backward"
-            self.bar.set_postfix_str(quality)
+            self.bar.set_postfix_str(record.summary)
             self.close()
         return False
 
