@@ -202,6 +202,21 @@ def test_the_time_of_earlier_tries_counts(tmp_path):
     assert [step[2] for step in watcher.steps] == [step[2] for step in whole.steps[3:]]
 
 
+def test_the_time_of_validation_counts_when_a_run_goes_on_with_more(tmp_path):
+    options = {"learning_rate": "constant", "warmup": 0.0}
+    expected, _ = trained(**options)
+    _, state = trained(root=tmp_path, max_time=6.0, **options)
+    # Four steps, a validation and a step, and that validation besides.
+    assert (state.n_steps, state.seconds) == (5, 7.0)
+    taken_up = []
+    watcher = Watcher()
+    watcher.take_up = lambda state: taken_up.append((state.step, state.seconds))
+    loop, state = trained(observer=watcher, root=tmp_path, **options)
+    assert taken_up == [(1, 7.0)]
+    assert state.seconds == 24 + 6 + 1
+    assert_same_weights(loop.module, expected.module)
+
+
 def test_the_bound_of_validation_is_a_tenth_of_the_time_for_every_epoch(tmp_path):
     # 50 units take four seconds.
     loop, state = trained(max_time=40.0, max_epochs=4)

@@ -89,16 +89,22 @@ class Loop:
                 state.diverged, state.last_loss = True, math.nan
             if state.diverged:
                 break
+            checkpoint = None
             if stopped:
                 # Taken up later, with more time, the run goes on in mid-epoch.
-                self._write()
+                checkpoint = self._checkpoint()
+                self._write(checkpoint)
                 if not state.step:
                     break  # time was up before the epoch began
             is_last = self._finish_epoch()
             state.finished = is_last or state.epoch == self.options.max_epochs
             if stopped:
+                if checkpoint is not None:
+                    # Validation has taken its time, wherever the run goes on.
+                    checkpoint.state["seconds"] = state.seconds
+                    self._write(checkpoint)
                 break
-            self._write()
+            self._write(self._checkpoint())
         self.module.load_state_dict(self.best_weights)
         self.module.eval()
         return state
@@ -128,7 +134,7 @@ class Loop:
             state.n_losses += n_tokens
             stop = self.observer.end_step(loss, n_tokens, rate)
             if self._is_due():
-                self._write()
+                self._write(self._checkpoint())
             if stop:
                 return True
         return False
@@ -139,9 +145,10 @@ class Loop:
             return self.state.n_steps % int(every) == 0
         return self.clock() - self.last_write >= 60.0 * every
 
-    def _write(self) -> None:
+    def _checkpoint(self) -> Checkpoint | None:
+        """Copy what the next step depends on, if it is to be kept."""
         if self.checkpointer is None:
-            return
+            return None
         parts = {
             "model": self.module.state_dict(),
             "best": self.best_weights,
@@ -153,9 +160,12 @@ class Loop:
             for part, named in parts.items()
             for name, tensor in named.items()
         }
-        checkpoint = Checkpoint(tensors, self.state.to_plain())
-        self.checkpointer.write(checkpoint, self.state.n_steps)
-        self.last_write = self.clock()
+        return Checkpoint(tensors, self.state.to_plain())
+
+    def _write(self, checkpoint: Checkpoint | None) -> None:
+        if self.checkpointer is not None and checkpoint is not None:
+            self.checkpointer.write(checkpoint, self.state.n_steps)
+            self.last_write = self.clock()
 
     def _take_up(self) -> None:
         """Go on from the last checkpoint, if there is one."""
