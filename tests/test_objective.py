@@ -217,14 +217,23 @@ def test_the_time_of_validation_counts_when_a_run_goes_on_with_more(tmp_path):
     assert_same_weights(loop.module, expected.module)
 
 
-def test_the_bound_of_validation_is_a_tenth_of_the_time_for_every_epoch(tmp_path):
-    # 50 units take four seconds.
-    loop, state = trained(max_time=40.0, max_epochs=4)
-    assert loop.objective.limits == [50] * 4
-    assert trained(max_epochs=4)[0].objective.limits == [None] * 4
+@pytest.mark.parametrize(
+    ("max_time", "max_epochs", "limit"),
+    [(40.0, 4, 12), (400.0, 4, 125), (40.0, 1, 50), (8.0, 99, 5), (3.0, 99, 3)],
+)
+def test_validations_share_a_tenth_of_the_time(max_time, max_epochs, limit):
+    # As many epochs as are planned or have time. The first has 50 units in four
+    # seconds, or is cut at 33 units in three.
+    loop, _ = trained(max_time=max_time, max_epochs=max_epochs)
+    assert set(loop.objective.limits) == {limit}
+    unlimited, _ = trained(max_epochs=max_epochs)
+    assert set(unlimited.objective.limits) == {None}
+
+
+def test_the_sample_of_the_first_validation_is_kept(tmp_path):
     with pytest.raises(Interrupted, match="^the run was interrupted$"):
         trained(observer=Watcher(raise_at=7), root=tmp_path, max_time=20.0)
     for limit in (400.0, None):
         loop, state = trained(root=tmp_path, max_time=limit)
-        assert set(loop.objective.limits) <= {25}
-    assert state.max_validation == 25
+        assert set(loop.objective.limits) <= {5}
+    assert state.max_validation == 5

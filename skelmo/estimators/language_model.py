@@ -150,8 +150,8 @@ default=((1, 32), (2, 32), (3, 64), (4, 128), (5, 128), (6, 128))
     max_time : float or None, default=None
         Seconds after which training ends, in mid-epoch if need be, those of earlier
         tries (`checkpoint`) and of validation included. The schedule ends with them. A
-        last validation follows; each takes about a tenth of the time at most, and if
-        need be reads a sample of what is held out, the same in every epoch.
+        last validation follows. Validations share about a tenth of the time, and if
+        need be read a sample of what is held out, the same in every epoch.
     early_stopping : bool, default=True
         Hold out documents, stop when their loss stalls and restore the best epoch.
     validation_fraction : float, default=0.1

@@ -28,7 +28,7 @@ from skelmo.training.schedule import learning_rate_at
 from skelmo.training.state import Observer, TrainingOptions, TrainingState
 
 ADAPTIVE_FACTOR = 0.2
-VALIDATION_SHARE = 0.1  # of the time limit, at most, for one validation
+VALIDATION_SHARE = 0.1  # of the time limit, for all validations of a run
 
 
 class Loop:
@@ -226,14 +226,17 @@ class Loop:
         return value
 
     def _max_validation(self) -> int | None:
-        """Return the units that may be evaluated in the time for it.
+        """Return the units that may be evaluated in the time for it, in each epoch.
 
-        A unit is taken to cost what it costs in training.
+        A unit is taken to cost what it costs in training, and epochs to last as long as
+        the first.
         """
         state, limit = self.state, self.options.max_time or math.inf
         if math.isinf(limit) or not state.seconds:
             return None
-        return int(VALIDATION_SHARE * limit * state.n_tokens / state.seconds)
+        n_validations = min(self.options.max_epochs, math.ceil(limit / state.seconds))
+        seconds = VALIDATION_SHARE * limit / n_validations
+        return int(seconds * state.n_tokens / state.seconds)
 
     def _finish_epoch(self) -> bool:
         """Evaluate, keep the best weights, write history; tell whether to stop."""
