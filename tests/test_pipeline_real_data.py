@@ -81,7 +81,7 @@ def test_a_search_over_layers_is_a_cross_validation_of_each(english, film_model)
             cross_val_score(alone, X, y, cv=3).mean(), abs=0.01
         )
     best = search.best_estimator_[0]
-    assert best.language_model_ is film_model
+    assert best.language_model_.network_ is film_model.network_
     assert best.layers == search.best_params_["elmovectorizer__layers"]
     assert (
         search.predict(X[:5]).tolist() == search.best_estimator_.predict(X[:5]).tolist()

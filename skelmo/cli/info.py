@@ -9,6 +9,7 @@ from typing import Any
 
 from skelmo.cli.model_directories import size_of
 from skelmo.cli.options import InfoOptions
+from skelmo.models.history import EpochRecord
 from skelmo.pretrained import registry
 from skelmo.pretrained.saved_model import (
     SavedModel,
@@ -89,10 +90,15 @@ def _training_rows(training: dict[str, Any]) -> list[tuple[str, str]]:
     share = training.get("unknown_share")
     if share is not None:
         rows.append(("unknown", f"{share:.2%} of the tokens"))
-    for epoch, *_, loss, forward, backward, mean in training.get("history", []):
+    # Rows of earlier versions are shorter: names tell columns, not their places.
+    for record in (EpochRecord(*row) for row in training.get("history", [])):
+        loss, mean = record.train_loss, record.validation_perplexity
         quality = "" if loss is None else f"training loss {loss:.3f} nats"
         if mean is not None:
-            quality += f", validation perplexity {mean:.1f} (forward {forward:.1f}, "
-            quality += f"backward {backward:.1f})"
-        rows.append((f"  epoch {epoch}", quality))
+            quality += (
+                f", validation perplexity {mean:.1f} (forward "
+                f"{record.validation_perplexity_forward:.1f}, backward "
+                f"{record.validation_perplexity_backward:.1f})"
+            )
+        rows.append((f"  epoch {record.epoch}", quality))
     return rows
