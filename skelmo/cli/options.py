@@ -35,6 +35,10 @@ class TrainOptions(TableOptions):
 
     Parameters
     ----------
+    format : str or None
+        As for `TableOptions`.
+    no_header : bool
+        As for `TableOptions`.
     corpus : list of str
         Files of texts.
     out : Path
@@ -78,6 +82,10 @@ class EvaluateOptions(TableOptions):
 
     Parameters
     ----------
+    format : str or None
+        As for `TableOptions`.
+    no_header : bool
+        As for `TableOptions`.
     model : str
         Directory.
     input : str
@@ -102,6 +110,10 @@ class EncodeOptions(TableOptions):
 
     Parameters
     ----------
+    format : str or None
+        As for `TableOptions`.
+    no_header : bool
+        As for `TableOptions`.
     input : str
         File of texts.
     out : Path
@@ -164,6 +176,10 @@ class CompareOptions(TableOptions):
 
     Parameters
     ----------
+    format : str or None
+        As for `TableOptions`.
+    no_header : bool
+        As for `TableOptions`.
     input : str
         File of texts and labels.
     text : str
@@ -219,6 +235,10 @@ class InspectOptions(TableOptions):
 
     Parameters
     ----------
+    format : str or None
+        As for `TableOptions`.
+    no_header : bool
+        As for `TableOptions`.
     input : str
         File of texts.
     model : str or None
