@@ -3,6 +3,7 @@
 from collections import Counter
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 TOOLS = Path(__file__).parents[1] / "tools"
@@ -59,3 +60,52 @@ def test_without_overlap_leaves_out_sentences_or_all(overlap):
     assert counts["documents left out"] == 1
     assert counts["sentences left out"] == 3
     assert counts["shares eight words with a"] == 2
+
+
+def key_vectors(words, rows):
+    from gensim.models import KeyedVectors
+
+    vectors = KeyedVectors(rows.shape[1])
+    vectors.add_vectors(words, rows.astype(np.float32))
+    return vectors
+
+
+def test_joint_vectors_keep_what_both_say():
+    pytest.importorskip("gensim")
+    from word_vectors import joint, normed
+
+    rng = np.random.default_rng(0)
+    hidden = rng.normal(size=(60, 4))
+    words = [f"w{k}" for k in range(60)]
+    ours = key_vectors(words[:50], hidden[:50] @ rng.normal(size=(4, 6)))
+    theirs = np.float32(hidden[10:] @ rng.normal(size=(4, 5)))
+    found = joint(ours, words[10:], theirs)
+    assert found.index_to_key == words
+    assert found.vector_size == 6
+    mean = np.linalg.norm(found.vectors, axis=1).mean()
+    assert mean == pytest.approx(np.linalg.norm(ours.vectors, axis=1).mean(), rel=1e-3)
+    own = normed(ours.vectors[10:50])
+    cosines = np.corrcoef(
+        (own @ own.T).ravel(),
+        (normed(found.vectors[10:50]) @ normed(found.vectors[10:50]).T).ravel(),
+    )
+    assert cosines[0, 1] > 0.7
+
+
+def test_a_model_with_turned_vectors_is_the_same_model(tmp_path):
+    pytest.importorskip("gensim")
+    from starting_model import EMBEDDING, with_vectors
+
+    from skelmo.pretrained import registry
+
+    model = registry.load("en")
+    old, words = model.arrays[EMBEDDING], model.vocabulary
+    rng = np.random.default_rng(0)
+    rotation = np.linalg.qr(rng.normal(size=(old.shape[1],) * 2))[0]
+    center = old[3:].mean(axis=0)
+    rows = np.concatenate([(old[3:] - center) @ rotation, np.ones((1, old.shape[1]))])
+    turned = with_vectors(model, key_vectors([*words[3:], "skelmoish"], rows))
+    assert turned.vocabulary == [*words, "skelmoish"]
+    assert turned.config.n_words == len(words) + 1
+    error = np.abs(turned.arrays[EMBEDDING][:-1] - old).max()
+    assert error < 0.05 * old.std()
