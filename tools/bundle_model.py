@@ -4,7 +4,8 @@
 
 `FIRST`, `LAST` and others between them are what ``train_bundled.py`` wrote, each going
 on from the one before. The weights of the last are stored in float16. The records of
-all and the figure of the card, ``docs/model_card.md``, go to ``docs/model_card/``.
+all and the figure of the card, ``docs/model_card.md``, go to ``docs/model_card/``; with
+``--before RECORD`` after those of the model that the first went on from.
 """
 
 import argparse
@@ -22,7 +23,10 @@ from skelmo.pretrained.safetensors_format import read_model, write_model
 _OF_THE_RUN = {
     "checkpoint_every", "device", "max_time", "precision", "random_state", "verbose",
 }  # fmt: skip
-_PRIVATE = {"corpora", "work", "init", "minutes", "paragraphs"}
+_PRIVATE = {
+    "corpora", "shared", "texts", "work", "glove", "vectors", "init", "name", "minutes",
+    "paragraphs",
+}  # fmt: skip
 SMOOTHED = 101  # steps
 
 
@@ -32,13 +36,14 @@ def main():
     parser.add_argument("models", type=Path, nargs="+")
     parser.add_argument("target", type=Path)
     parser.add_argument("docs", type=Path)
+    parser.add_argument("--before", type=Path, help="record.json of an earlier model")
     options = parser.parse_args()
     model = read_model(options.models[-1])
     write_model(without_run(model), options.target, dtype="float16")
     for file in sorted(options.target.iterdir()):
         print(f"{file}: {file.stat().st_size:,} bytes")
     card = options.docs / "model_card"
-    card.mkdir(exist_ok=True)
+    card.mkdir(exist_ok=True, parents=True)
     runs = [json.loads((path / "record.json").read_text()) for path in options.models]
     for run in runs:
         run["options"] = {
@@ -46,7 +51,10 @@ def main():
             for name, value in run["options"].items()
             if name not in _PRIVATE
         }
-    content = json.dumps({"runs": runs}, indent=1) + "\n"
+    earlier = []
+    if options.before is not None:
+        earlier = json.loads(options.before.read_text(encoding="utf-8"))["runs"]
+    content = json.dumps({"runs": earlier + runs}, indent=1) + "\n"
     (card / "record.json").write_text(content, encoding="utf-8")
     curves = [path / "curve.csv" for path in options.models]
     draw(curves, runs, card / "learning_curve.png")

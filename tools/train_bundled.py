@@ -1,73 +1,126 @@
-"""Train the bundled English model.
+"""Train the bundled English model, from the texts on.
 
-    python tools/train_bundled.py --corpora DIR --work DIR --part 1/3
+    python tools/train_bundled.py --shared DIR --glove FILE --work WORK --init MODEL
 
-Reads ``*.txt.xz`` files, a paragraph a line. Word2Vec vectors (gensim) of the same
-text come first; the language model starts from them and learns on, with checkpoints in
-`--work`: called again with the same options it goes on where it was, until the text is
-read. ``--part 2/3 --init DIR/model-1-3`` goes on from a model of another third. Every
-thousandth paragraph is held out. What the training cost and reached is written to
-``record.json`` beside the model, with the loss of each step in ``curve.csv``.
+What is there in `--work` is not made again. First come the texts, cut into tokens and
+without what evaluation sets hold (`pretraining_texts`), then word vectors of them,
+joined with GloVe (`word_vectors`). With `--init` these are turned into the space of a
+model (`starting_model`), which goes on from there; without, a new one starts from them.
+Of the texts, documents are drawn until `--tokens` are reached, reviews and others in
+the proportion of `--reviews`, and mixed. The language model writes checkpoints: called
+again with the same options it goes on where it was, until the text is read. What the
+training cost and reached is written to ``record.json`` beside the model, with the loss
+of each step in ``curve.csv``.
 """
 
 import argparse
-import itertools
 import json
-import lzma
 import math
 import platform
 import time
 from pathlib import Path
 
+import numpy as np
 import torch
-from gensim.models import Word2Vec
-from gensim.models.word2vec import LineSentence
+from gensim.models import KeyedVectors
+from pretraining_texts import GENERAL, REVIEWS, add_options, write_texts
+from starting_model import with_vectors
+from word_vectors import joint, read_glove, skip_gram
 
-from skelmo import ElmoLanguageModel, split_sentences, tokenize
+from skelmo import ElmoLanguageModel
+from skelmo.pretrained import registry
+from skelmo.pretrained.safetensors_format import write_model
 from skelmo.training.progress import ProgressBar
 from skelmo.version import __version__
 
-HELD_OUT_EVERY = 1000
-MOST_HELD_OUT = 400  # paragraphs
+HELD_OUT_TOKENS = 15_000  # of each text
 
 
 def main():
-    """Train, or go on training, and save."""
+    """Make what is not there: texts, vectors, a start, the model."""
     options = parse()
     options.work.mkdir(parents=True, exist_ok=True)
-    vectors = word_vectors(options)
-    held_out = [text for text, is_held_out in paragraphs(options) if is_held_out]
-    out = options.work / f"model-{options.part.replace('/', '-of-')}"
+    texts = options.work / "texts"
+    if not (texts / "overlap.json").exists():
+        write_texts(names(options), options.shared, options.ninths, texts)
+    vectors = options.vectors or made_vectors(options, texts)
+    start = options.work / f"start-{options.name}"
+    if options.init is not None and not (start / "config.json").exists():
+        turned = with_vectors(registry.load(options.init), read_vectors(vectors))
+        write_model(turned, start)
+    train(options, texts, vectors, None if options.init is None else start)
+
+
+def made_vectors(options, texts):
+    """Return the file of word vectors of the texts, made if need be."""
+    path = options.work / ("vectors.bin" if options.glove is None else "joint.bin")
+    if path.exists():
+        return path
+    own = options.work / "vectors.bin"
+    if not own.exists():
+        paths = [texts / f"{name}.tokens" for name in sorted(names(options))]
+        made = skip_gram(
+            paths,
+            options.work / "sentences.txt",
+            options.proj_size,
+            options.word_epochs,
+            options.workers,
+        )
+        write_vectors(made, own)
+    if options.glove is not None:
+        write_vectors(joint(read_vectors(own), *read_glove(options.glove)), path)
+    return path
+
+
+def read_vectors(path):
+    """Read a binary file of word vectors."""
+    return KeyedVectors.load_word2vec_format(str(path), binary=True)
+
+
+def write_vectors(vectors, path):
+    """Write a binary file of word vectors, whole or not at all."""
+    part = path.with_suffix(".part")
+    vectors.save_word2vec_format(str(part), binary=True)
+    part.rename(path)
+
+
+def train(options, texts, vectors, start):
+    """Train, or go on training, and save."""
+    out = options.work / options.name
     out.mkdir(exist_ok=True)
     write_losses(out / "curve.csv")
+    held_out = {name: held_out_documents(texts, name) for name in names(options)}
     model = ElmoLanguageModel(
+        input="tokens",
         filters=((1, 16), (2, 32), (3, 64), (4, 128), (5, 128)),
         hidden_size=options.hidden_size,
         proj_size=options.proj_size,
         word_embedding_dim=options.proj_size,
         init_word_vectors=vectors,  # beside `init`, for words new to it
-        init=options.init,
+        init=start,
         tie_weights=True,
         lowercase=True,
         max_vocabulary=options.vocabulary,
         learning_rate_init=options.learning_rate_init,
+        warmup=options.warmup,
         batch_tokens=options.batch_tokens,
-        dropout=0.0,  # no text comes twice
-        word_dropout=0.1,
+        dropout=0.0,  # hardly a text comes twice
+        word_dropout=options.word_dropout,
         misspelling=options.misspelling,
         precision=options.precision,
-        max_epochs=options.epochs,
+        max_epochs=1,
         max_time=60 * options.minutes if options.minutes else None,
         checkpoint=options.work / "checkpoints",
         checkpoint_every=5.0,
-        random_state=0,
+        random_state=options.seed,
         verbose=1,
     )
-    training = part_of(options)
     begin = time.perf_counter()
-    model.fit(training, X_val=held_out[:MOST_HELD_OUT])
+    validation = [document for some in held_out.values() for document in some]
+    model.fit(mixture(options, texts), X_val=validation)
+    model.set_params(input="text")  # as users give it
     model.save(out)
-    perplexity = model.perplexity(held_out[:MOST_HELD_OUT])
+    model.set_params(input="tokens")
     record = {
         "skelmo": __version__,
         "torch": torch.__version__,
@@ -75,7 +128,10 @@ def main():
         "options": {name: str(value) for name, value in vars(options).items()},
         "tokens_read": model.n_tokens_,
         "seconds_of_last_run": round(time.perf_counter() - begin),
-        "perplexity": [round(value, 2) for value in perplexity],
+        "perplexity": rounded(model.history_[-1][-3:]),
+        "perplexity_by_text": {
+            name: rounded(model.perplexity(some)) for name, some in held_out.items()
+        },
         "unknown_share": model.unknown_share_,
         "n_weights": sum(p.numel() for p in model.network_.parameters()),
         "history": [
@@ -87,26 +143,56 @@ def main():
     print(json.dumps(record, indent=1))
 
 
-def paragraphs(options):
-    """Yield paragraphs, and whether they are held out."""
-    n = 0
-    for name in options.names:
-        with lzma.open(options.corpora / name, "rt", encoding="utf-8") as file:
-            for line in file:
-                text = line.strip()
-                is_title = text.startswith("= ") and text.endswith(" =")
-                if text and not is_title:
-                    n += 1
-                    yield text, n % HELD_OUT_EVERY == 0
-                if options.paragraphs and n >= options.paragraphs:
-                    return
+def names(options):
+    """Return the names of the texts that are read."""
+    return [name for name in (*REVIEWS, *GENERAL) if name not in options.without]
 
 
-def part_of(options):
-    """Yield the paragraphs of one part, which are spread over all of the text."""
-    part, n_parts = map(int, options.part.split("/"))
-    training = (text for text, is_held_out in paragraphs(options) if not is_held_out)
-    return itertools.islice(training, part - 1, None, n_parts)
+def rounded(values):
+    """Return numbers with two decimals."""
+    return [round(float(value), 2) for value in values]
+
+
+def documents(path):
+    """Return the documents of a file, each a line."""
+    return path.read_text(encoding="utf-8").split("\n")[:-1]
+
+
+def cut(line):
+    """Return the sentences of a document, as lists of tokens."""
+    return [sentence.split(" ") for sentence in line.split("\t")]
+
+
+def held_out_documents(texts, name):
+    """Return documents of one text that are not trained on, the same at each call."""
+    found, n_tokens = [], 0
+    for line in documents(texts / f"{name}.held-out.tokens"):
+        if n_tokens >= HELD_OUT_TOKENS:
+            break
+        found.append(cut(line))
+        n_tokens += sum(map(len, found[-1]))
+    return found
+
+
+def mixture(options, texts):
+    """Yield documents of reviews and of general texts, as many as are asked for."""
+    rng = np.random.default_rng(options.seed)
+    wanted = 1e6 * options.tokens
+    for group, share in ((REVIEWS, options.reviews), (GENERAL, 1 - options.reviews)):
+        lines = [
+            line
+            for name in group
+            if name not in options.without
+            for line in documents(texts / f"{name}.tokens")
+        ]
+        left = share * wanted
+        while lines and left > 0:  # all of them again if they do not suffice
+            for k in rng.permutation(len(lines)):
+                document = cut(lines[k])
+                yield document
+                left -= sum(map(len, document))
+                if left <= 0:
+                    break
 
 
 def write_losses(path):
@@ -121,59 +207,37 @@ def write_losses(path):
     ProgressBar.end_step = end_step
 
 
-def word_vectors(options):
-    """Return the file of Word2Vec vectors of the same text, made if need be."""
-    path = options.work / f"word2vec-{options.proj_size}.bin"
-    if path.exists():
-        return path
-    tokens = options.work / "tokens.txt"
-    if not tokens.exists():
-        part = tokens.with_suffix(".part")
-        with part.open("w", encoding="utf-8") as file:
-            for text, is_held_out in paragraphs(options):
-                if not is_held_out:
-                    for sentence in split_sentences(text):
-                        file.write(" ".join(tokenize(sentence.lower())) + "\n")
-        part.rename(tokens)
-    model = Word2Vec(
-        LineSentence(str(tokens)),
-        vector_size=options.proj_size,
-        window=5,
-        sg=1,
-        negative=5,
-        min_count=5,
-        sample=1e-4,
-        epochs=options.word_epochs,
-        workers=options.workers,
-        seed=0,
-    )
-    model.wv.save_word2vec_format(str(path), binary=True)
-    return path
-
-
 def parse():
     """Read the command line."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--corpora", type=Path, required=True)
-    parser.add_argument("--work", type=Path, required=True)
-    parser.add_argument(
-        "--names", nargs="+",
-        default=["wiki-en-1.txt.xz", "books-en.txt.xz", "wiki-en-2.txt.xz"],
+    parser = argparse.ArgumentParser(
+        description=__doc__.partition("\n")[0],
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    add_options(parser)
+    add = parser.add_argument
+    add("--work", type=Path, required=True, help="for all that is made")
+    add("--name", default="model", help="of the model's directory in --work")
+    add("--init", help="name or directory of a model to go on from")
+    add("--glove", type=Path, help="packed GloVe vectors to join with our own")
+    add("--vectors", type=Path, help="word vectors to take instead of making them")
+    add("--without", nargs="*", default=[], choices=[*REVIEWS, *GENERAL],
+        help="texts not to read; imdb-train is of the source of reviews-film-en",
     )  # fmt: skip
-    parser.add_argument("--paragraphs", type=int, help="read no more than so many")
-    parser.add_argument("--hidden-size", type=int, default=384)
-    parser.add_argument("--proj-size", type=int, default=256)
-    parser.add_argument("--vocabulary", type=int, default=30_000)
-    parser.add_argument("--learning-rate-init", type=float, default=0.002)
-    parser.add_argument("--batch-tokens", type=int, default=4096)
-    parser.add_argument("--misspelling", type=float, default=0.0)
-    parser.add_argument("--precision", default="bfloat16")
-    parser.add_argument("--part", default="1/1", help="paragraphs k, k + n, ...: k/n")
-    parser.add_argument("--init", type=Path, help="model to go on from")
-    parser.add_argument("--epochs", type=int, default=1)
-    parser.add_argument("--word-epochs", type=int, default=2)
-    parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--minutes", type=float, help="stop after so many")
+    add("--tokens", type=float, default=120.0, help="to read, in millions")
+    add("--reviews", type=float, default=0.65, help="share of reviews among them")
+    add("--hidden-size", type=int, default=384)
+    add("--proj-size", type=int, default=256)
+    add("--vocabulary", type=int, default=50_000)
+    add("--learning-rate-init", type=float, default=0.0015)
+    add("--warmup", type=float, default=0.05)
+    add("--batch-tokens", type=int, default=4096)
+    add("--misspelling", type=float, default=0.15)
+    add("--word-dropout", type=float, default=0.1)
+    add("--word-epochs", type=int, default=3, help="passes of the word vectors")
+    add("--workers", type=int, default=1, help="threads of the word vectors")
+    add("--precision", default="bfloat16", help="or float32")
+    add("--seed", type=int, default=0)
+    add("--minutes", type=float, help="stop after so many, in mid-schedule")
     return parser.parse_args()
 
 
