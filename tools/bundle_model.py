@@ -21,7 +21,8 @@ from skelmo.pretrained.safetensors_format import read_model, write_model
 
 # Of the run and the machine, not of the model.
 _OF_THE_RUN = {
-    "checkpoint_every", "device", "max_time", "precision", "random_state", "verbose",
+    "checkpoint", "checkpoint_every", "device", "init", "init_word_vectors", "max_time",
+    "precision", "random_state", "verbose",
 }  # fmt: skip
 _PRIVATE = {
     "corpora", "shared", "texts", "work", "glove", "vectors", "init", "name", "minutes",
