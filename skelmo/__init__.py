@@ -1,7 +1,6 @@
 """ELMo features behind scikit-learn's fit and transform."""
 
 from importlib import import_module
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from skelmo.version import __version__
@@ -15,7 +14,7 @@ if TYPE_CHECKING:
     from skelmo.text.tokenization import split_sentences, tokenize
 
 # Where modules of earlier versions are looked for, which pickles may name.
-__path__ = [*__path__, str(Path(__file__).parent / "former")]
+__path__ = [*__path__, f"{__path__[0]}/former"]
 
 __all__ = [
     "Comparison",

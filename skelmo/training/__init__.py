@@ -1,6 +1,4 @@
 """A loop that trains, and what it trains: language models."""
 
-from pathlib import Path
-
 # Where modules of earlier versions are looked for, which programs may import.
-__path__ = [*__path__, str(Path(__file__).parents[1] / "former" / "training")]
+__path__ = [*__path__, f"{__path__[0]}/../former/training"]
