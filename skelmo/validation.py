@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sized
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -112,6 +113,11 @@ def is_missing(value: Any) -> bool:
     # Comparing NA gives NA; pandas is asked only if somebody has imported it.
     pandas = sys.modules.get("pandas")
     return pandas is not None and (value is pandas.NA or value is pandas.NaT)
+
+
+def is_whole(value: Any) -> bool:
+    """Tell whether a value is an integer, numpy's included, and no bool."""
+    return isinstance(value, Integral) and not isinstance(value, bool)
 
 
 def check_not_empty(n_documents: int, owner: str) -> None:

@@ -17,6 +17,7 @@ from skelmo.nn.bilm import BiLMConfig
 from skelmo.training.optimizer import SOLVERS
 from skelmo.training.plan import ARCHITECTURE
 from skelmo.training.schedule import SCHEDULES
+from skelmo.validation import is_whole
 
 
 def _limits(field: Field[Any]) -> list[Any]:
@@ -133,7 +134,7 @@ def check_layers(layers: Any, n_layers: int, owner: str) -> LayerChoice:
     if layers == "top":
         return LayerChoice((n_layers - 1,))
     chosen = list(layers) if isinstance(layers, list | tuple) else [layers]
-    good = all(_is_whole(k) and -n_layers <= k < n_layers for k in chosen)
+    good = all(is_whole(k) and -n_layers <= k < n_layers for k in chosen)
     found = tuple(int(k) % n_layers for k in chosen) if good else ()
     if not found or len(set(found)) < len(found):
         raise ValueError(
@@ -188,7 +189,3 @@ def check_sample_weight(sample_weight: Any, n_documents: int, owner: str) -> Non
             f"{owner} needs a weight that is not zero, but all {n_documents} of "
             f"sample_weight are. Leave it out, or weight some documents."
         )
-
-
-def _is_whole(value: Any) -> bool:
-    return isinstance(value, Integral) and not isinstance(value, bool)

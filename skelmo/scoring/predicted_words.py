@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from numbers import Integral
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,6 +15,7 @@ from skelmo.scoring.corpus import Corpus, make_corpus
 from skelmo.scoring.likelihood import predicting_rows
 from skelmo.text.sequences import Sequences
 from skelmo.text.vocabulary import UNKNOWN
+from skelmo.validation import is_whole
 
 FIRST_WORD = UNKNOWN + 1  # the special words, which are never proposed, come before
 
@@ -68,7 +68,7 @@ def check_words_wanted(n_words: Any, owner: str) -> None:
     ValueError
         If it is below 1.
     """
-    if not _is_whole(n_words):
+    if not is_whole(n_words):
         raise TypeError(
             f"{owner} needs an int as n_words, got {n_words!r}. Pass the number of "
             f"words to give for each token, as in n_words=10."
@@ -129,10 +129,6 @@ def predict_words(
     return predictions
 
 
-def _is_whole(value: Any) -> bool:
-    return isinstance(value, Integral) and not isinstance(value, bool)
-
-
 def _find_places(sequences: Sequences, position: Any, owner: str) -> _Places:
     """Find one token in each document, or all of them."""
     # Tokens before each sequence and before each document, markers not counted.
@@ -169,11 +165,11 @@ def _check_positions(
 
 def _one_for_each(position: Any, n_documents: int, owner: str) -> NDArray[np.int64]:
     """Return a position for each document."""
-    if _is_whole(position):
+    if is_whole(position):
         return np.full(n_documents, int(position))
     is_text = isinstance(position, str | bytes)
     values = [position] if is_text or not np.iterable(position) else list(position)
-    bad = [value for value in values if not _is_whole(value)]
+    bad = [value for value in values if not is_whole(value)]
     if bad:
         raise TypeError(
             f"{owner} needs an int, one int for each document, or None as position, "

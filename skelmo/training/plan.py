@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from numbers import Integral
 from typing import Any
 
 import torch
@@ -13,6 +12,7 @@ import torch
 from skelmo.nn.bilm import BiLMConfig
 from skelmo.nn.device import torch_device, working_precision
 from skelmo.training.state import TrainingOptions
+from skelmo.validation import is_whole
 
 # An architecture's fields that are parameters, by the same names: the others follow
 # from the vocabulary, or are of other programs' models.
@@ -108,7 +108,7 @@ def _check_filters(
     """Return the filters as pairs of positive integers, no wider than a token."""
     try:
         pairs = [(width, n) for width, n in filters]
-        good = bool(pairs) and all(_is_whole(a) and a >= 1 for p in pairs for a in p)
+        good = bool(pairs) and all(is_whole(a) and a >= 1 for p in pairs for a in p)
     except (TypeError, ValueError):
         good = False
     if not good:
@@ -142,7 +142,3 @@ def _check_word_embedding(parameters: Mapping[str, Any], owner: str) -> None:
             f"init_word_vectors of {owner} needs a word-level embedding, got "
             f"word_embedding_dim=0. Set it to the size of the vectors."
         )
-
-
-def _is_whole(value: Any) -> bool:
-    return isinstance(value, Integral) and not isinstance(value, bool)
