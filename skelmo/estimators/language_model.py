@@ -634,13 +634,12 @@ def shared_model(
     -------
     language_model : ElmoLanguageModel
     """
+    estimator = ElmoLanguageModel()
 
     def device_of(saved: SavedModel) -> torch.device:
-        return torch_device(ElmoLanguageModel()._restored(saved, parameters).device)
+        return torch_device(estimator._restored(saved, parameters).device)
 
-    model, saved = shared.load(given, device_of)
-    estimator = ElmoLanguageModel()._restored(saved, parameters)
-    estimator.model_ = model
+    estimator.model_ = shared.load(given, device_of).model
     return estimator
 
 

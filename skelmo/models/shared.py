@@ -55,7 +55,7 @@ def load(
     given : str or os.PathLike
         A bundled name, or a directory or zip archive.
     device_of : callable
-        From what was read to the device that is to compute.
+        From what was read to the device that is to compute; called once.
 
     Returns
     -------
@@ -63,15 +63,14 @@ def load(
     """
     with _lock:
         key = key_of(given)
-        found = _read.get(key)
-        if found is None:
-            saved = registry.load(given)
-            device = device_of(saved)
+        found = _read.get(key, {})
+        known = next(iter(found.values()), None)
+        saved = registry.load(given) if known is None else known.saved
+        device = device_of(saved)
+        if known is None:
             model = TrainedModel.from_saved(saved, device)
-            found = {device: SharedModel(model, replace(saved, arrays={}))}
-        known = next(iter(found.values()))
-        device = device_of(known.saved)
-        if device not in found:
+            found[device] = SharedModel(model, replace(saved, arrays={}))
+        elif device not in found:
             found[device] = known._replace(model=known.model.to(device))
         _read[key] = found
         _read.move_to_end(key)
@@ -164,7 +163,7 @@ def _to_directory(path: Path, model: TrainedModel, owner: str) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         saved = model.to_saved({})
-        replace_directory(path, lambda aside: write_model(saved, aside), _is_whole)
+        replace_directory(path, lambda aside: write_model(saved, aside), _can_be_read)
         kept = [each for each in path.parent.iterdir() if not each.name.startswith(".")]
         kept.sort(key=lambda each: each.stat().st_mtime)
         for old in kept[:-MOST_IN_DIRECTORY]:
@@ -178,7 +177,7 @@ def _to_directory(path: Path, model: TrainedModel, owner: str) -> None:
         )
 
 
-def _is_whole(path: Path) -> bool:
+def _can_be_read(path: Path) -> bool:
     """Tell whether a model that another process has put there can be read."""
     try:
         registry.load(path)
