@@ -156,7 +156,7 @@ def unseen_tokens(
     """Count the tokens that the vocabulary lacks, if there is one."""
     if not model.vocabulary_:
         return None
-    rows = {word: row for row, word in enumerate(model.vocabulary_)}
+    rows = model.model_.indexer.rows
     is_unknown = word_rows(tokens, rows, model.config_.lowercase) == UNKNOWN
     there = np.flatnonzero(counts).tolist()
     which = [k for k in there if is_unknown[k] and tokens[k] not in rows]

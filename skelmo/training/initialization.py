@@ -78,7 +78,7 @@ def copy_known(
     start: TrainedModel, model: LanguageModel, vocabulary: list[str]
 ) -> None:
     """Copy weights, and of what has a row a word those of the words known to both."""
-    old_rows = {word: row for row, word in enumerate(start.vocabulary or [])}
+    old_rows = start.indexer.rows
     pairs = [(k, old_rows[w]) for k, w in enumerate(vocabulary) if w in old_rows]
     new, old = torch.tensor(pairs, dtype=torch.long).reshape(-1, 2).t()
     source = start.network.state_dict()
