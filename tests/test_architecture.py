@@ -72,8 +72,6 @@ GLOBAL_STATE = {
 }
 # What may do so inside a context that puts everything back.
 SCOPE_OF = {
-    "manual_seed": "fork_rng",
-    "seed": "fork_rng",
     "simplefilter": "catch_warnings",
     "filterwarnings": "catch_warnings",
 }
@@ -523,12 +521,51 @@ def test_global_settings_are_changed_in_a_scope_alone(module):
 
 def test_rule_for_scopes_sees_what_it_forbids():
     source = """
-        with torch.random.fork_rng():
-            torch.manual_seed(0)
+        with warnings.catch_warnings():
             warnings.simplefilter("error")
-        torch.manual_seed(0)
+        warnings.simplefilter("error")
     """
-    assert unscoped(ast.parse(textwrap.dedent(source))) == [4, 5]
+    assert unscoped(ast.parse(textwrap.dedent(source))) == [4]
+
+
+# Putting a generator's state back would not help another thread that draws meanwhile.
+OF_GLOBAL_GENERATORS = {"manual_seed", "seed", "fork_rng", "set_rng_state", "set_state"}
+FROM_GLOBAL_GENERATORS = {"rand", "randn", "randint", "randperm", "Dropout", "dropout"}
+
+
+def global_draws(tree):
+    """Lines that seed torch's, numpy's or Python's global generator, or draw from it.
+
+    A generator of one's own may be seeded where it is made.
+    """
+    lines = []
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Call):
+            continue
+        owner = getattr(node.func, "value", None)
+        module = getattr(owner, "id", getattr(owner, "attr", None))
+        is_module = module in ("torch", "random", "np", "nn", "functional", "F")
+        of_module = OF_GLOBAL_GENERATORS | FROM_GLOBAL_GENERATORS
+        if is_module and called_name(node) in of_module:
+            lines.append(node.lineno)
+    return lines
+
+
+@for_each_module
+def test_no_global_generator_is_used(module):
+    assert global_draws(TREES[module]) == []
+
+
+def test_rule_for_generators_sees_what_it_forbids():
+    source = """
+        torch.manual_seed(0)
+        np.random.seed(0)
+        with torch.random.fork_rng(): nn.Dropout(0.1)
+        torch.Generator().manual_seed(0)
+        np.random.default_rng(0).integers(3)
+        self.dropout(x, generator)
+    """
+    assert global_draws(ast.parse(textwrap.dedent(source))) == [2, 3, 4, 4]
 
 
 def has_no_effect(statement, is_first):

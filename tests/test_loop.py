@@ -21,6 +21,7 @@ from tiny_runs import (
     weights_of,
 )
 
+from skelmo.nn.randomness import Dropout
 from skelmo.training.optimizer import SOLVERS
 from skelmo.training.schedule import SCHEDULES, learning_rate_at
 
@@ -97,13 +98,13 @@ def test_l1_makes_exact_zeros_of_the_matrices_alone():
 
 def test_dropout_applies_in_training(monkeypatch):
     seen = []
-    forward = torch.nn.Dropout.forward
+    forward = Dropout.forward
 
-    def spy(self, x):
-        seen.append((self.p, self.training))
-        return forward(self, x)
+    def spy(self, x, generator=None):
+        seen.append((self.rate, self.training))
+        return forward(self, x, generator)
 
-    monkeypatch.setattr(torch.nn.Dropout, "forward", spy)
+    monkeypatch.setattr(Dropout, "forward", spy)
     plan = replace(PLAN, dropout=0.25)
     make_loop(make_objective(validation=(0, 1), plan=plan, max_epochs=2)).run()
     assert {p for p, _ in seen} == {0.25}

@@ -9,6 +9,7 @@ import pytest
 import torch
 from tiny_runs import Interrupted, Watcher, assert_same_weights, differ, make_loop
 
+from skelmo.nn.randomness import DrawnFrom, Dropout, torch_generator
 from skelmo.training.checkpoint import Checkpointer
 from skelmo.training.objective import Evaluation
 from skelmo.training.progress import ProgressBar
@@ -43,11 +44,8 @@ class Regression:
         x = rng.normal(size=(60, 3))
         self.x = torch.tensor(x, dtype=torch.float32)
         self.y = self.x @ torch.tensor([[1.0], [-2.0], [0.5]]) + 1.0
-        with torch.random.fork_rng():
-            torch.manual_seed(options.seed)
-            self.module = torch.nn.Sequential(
-                torch.nn.Dropout(0.1), torch.nn.Linear(3, 1)
-            )
+        with DrawnFrom(torch.Generator().manual_seed(options.seed)):
+            self.module = torch.nn.Sequential(Dropout(0.1), torch.nn.Linear(3, 1))
         self.units_per_epoch = 50
         self.modes, self.limits = [], []
 
@@ -59,8 +57,10 @@ class Regression:
         return len(batch)
 
     def loss(self, batch, rng):
+        dropout, linear = self.module
+        x = dropout(self.x[batch], torch_generator(rng))
         noise = torch.tensor(0.01 * rng.normal(size=(len(batch), 1))).float()
-        return ((self.module(self.x[batch]) - self.y[batch] - noise) ** 2).mean()
+        return ((linear(x) - self.y[batch] - noise) ** 2).mean()
 
     def evaluate(self, max_units=None):
         self.modes.append(self.module.training)

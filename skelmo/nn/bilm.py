@@ -16,7 +16,9 @@ from torch import Tensor, nn
 
 from skelmo.nn.char_cnn import CharacterCNN
 from skelmo.nn.lstm import ProjectedLSTM, lstm_layer
+from skelmo.nn.modes import modes
 from skelmo.nn.packing import reversed_rows
+from skelmo.nn.randomness import Dropout
 from skelmo.nn.recurrence import Clip, Prepared, State, Weights, prepare
 from skelmo.nn.softmax import SoftmaxLoss
 
@@ -95,7 +97,7 @@ class BiLM(nn.Module):
     def __init__(self, config: BiLMConfig, *, dropout: float = 0.0) -> None:
         super().__init__()
         self.config = config
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.token_encoder = CharacterCNN(
             config.filters,
             embedding_dim=config.char_embedding_dim,
@@ -121,6 +123,7 @@ class BiLM(nn.Module):
         """Return the LSTM weights of one layer: forward, backward."""
         return self.forward_lstm.layer(index), self.backward_lstm.layer(index)
 
+    @modes(grad=False)
     def prepare(
         self, dtype: torch.dtype | None = None, *, share: bool = False
     ) -> list[Prepared]:
@@ -153,6 +156,7 @@ class BiLM(nn.Module):
         *,
         dtype: torch.dtype | None = None,
         prepared: Sequence[Prepared] | None = None,
+        generator: torch.Generator | None = None,
     ) -> Output:
         """Run both directions over packed rows.
 
@@ -175,6 +179,8 @@ class BiLM(nn.Module):
         prepared : sequence of Prepared, optional
             What `prepare` returned, to spare its work; its dtype is that of the
             products.
+        generator : torch.Generator, optional
+            What dropout draws from; without it nothing is dropped.
 
         Returns
         -------
@@ -185,9 +191,9 @@ class BiLM(nn.Module):
         if prepared is not None:
             dtype = prepared[0].weight_ih.dtype
         turn = torch.from_numpy(reversed_rows(batch_sizes)).to(token_vectors.device)
-        ahead = back = self.dropout(token_vectors)
+        ahead = back = self.dropout(token_vectors, generator)
         if backward_vectors is not None:
-            back = self.dropout(backward_vectors)
+            back = self.dropout(backward_vectors, generator)
         layers_f, layers_b, ends = [ahead], [back], []
         # The backward direction reads every sequence from its end.
         hidden = torch.stack([ahead, back[turn]])
@@ -200,7 +206,7 @@ class BiLM(nn.Module):
                 None if states is None else states[layer],
                 None if prepared is None else prepared[layer],
             )
-            out = self.dropout(out.to(hidden.dtype))
+            out = self.dropout(out.to(hidden.dtype), generator)
             # The recurrent state goes without the skip connection; what the next
             # layer reads and what is returned goes with it.
             if layer > 0 and self.config.skip_connections:

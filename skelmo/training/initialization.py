@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from skelmo.models.trained import TrainedModel
 from skelmo.nn.bilm import BiLM, BiLMConfig, LanguageModel
+from skelmo.nn.randomness import DrawnFrom
 from skelmo.nn.softmax import SoftmaxLoss
 from skelmo.text.word_vectors import read_word_vectors
 from skelmo.training.plan import Plan
@@ -42,8 +43,7 @@ def build_model(
     _check_word_embedding(plan, config)
     if config.word_embedding_dim:
         config = replace(config, n_words=len(vocabulary))
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    with DrawnFrom(torch.Generator().manual_seed(seed)):
         bilm = BiLM(config, dropout=plan.dropout)
         softmax = SoftmaxLoss(len(vocabulary), config.proj_size)
     embedding = bilm.token_encoder.word_embedding

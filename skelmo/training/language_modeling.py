@@ -13,6 +13,7 @@ from torch import Tensor
 from skelmo.models.history import EpochRecord
 from skelmo.nn.bilm import LanguageModel
 from skelmo.nn.packing import cut_by_budget, pack
+from skelmo.nn.randomness import torch_generator
 from skelmo.nn.running import token_vectors
 from skelmo.nn.softmax import Candidates, draw_candidates
 from skelmo.scoring.corpus import Corpus
@@ -95,6 +96,7 @@ class LanguageModeling:
         """Return the mean of both directions' losses per token."""
         corpus, model, windows = self.corpus, self.module, self.windows
         device = model.softmax.bias.device
+        generator = torch_generator(rng, device)
         packed = pack(batch, windows.starts[batch], windows.lengths[batch])
         tokens = corpus.sequences.token_ids[packed.positions]
         used, inverse = np.unique(tokens, return_inverse=True)
@@ -110,7 +112,10 @@ class LanguageModeling:
         vectors = token_vectors(model.bilm, char_ids, word_ids, dtype=low)
         rows = torch.from_numpy(inverse).to(device)
         output = model.bilm(
-            torch.nn.functional.embedding(rows, vectors), packed.batch_sizes, dtype=low
+            torch.nn.functional.embedding(rows, vectors),
+            packed.batch_sizes,
+            dtype=low,
+            generator=generator,
         )
         earlier, later = torch.from_numpy(packed.following).to(device)
         targets = torch.from_numpy(words[inverse]).to(device)

@@ -68,7 +68,6 @@ class Loop:
         self.checkpointer, self.first_epoch = checkpointer, first_epoch
         self.clock = clock
         self.module = objective.module
-        self.device = next(self.module.parameters()).device
         self.optimizer = make_optimizer(self.module, options)
         self.state = TrainingState()
         self.best_weights = _copy(self.module.state_dict())
@@ -209,11 +208,8 @@ class Loop:
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         self.optimizer.zero_grad(set_to_none=True)
-        devices = [self.device] if self.device.type == "cuda" else []
-        with torch.random.fork_rng(devices):
-            torch.manual_seed(int(rng.integers(2**63)))
-            loss = self.objective.loss(batch, rng)
-            loss.backward()
+        loss = self.objective.loss(batch, rng)
+        loss.backward()
         value = loss.item()
         if math.isfinite(value):
             if options.max_grad_norm is not None:

@@ -69,7 +69,7 @@ class Objective(Protocol):
         batch : object
             One of `batches`.
         rng : numpy.random.Generator
-            For every draw but those of torch, whose generator is seeded likewise.
+            For every draw, those of torch included (see `skelmo.nn.randomness`).
         """
 
     def evaluate(self, max_units: int | None = None) -> Evaluation | None:
