@@ -21,6 +21,7 @@ from torch import Tensor
 from skelmo.encoding.pooling import DocumentPool, HalfPool
 from skelmo.encoding.token_cache import TokenCache
 from skelmo.nn.bilm import BiLM
+from skelmo.nn.modes import modes
 from skelmo.nn.packing import PackedBatch, cut_by_budget, pack, sort_by_length
 from skelmo.nn.recurrence import Prepared
 from skelmo.nn.running import Stretch, run_batch, token_vectors
@@ -128,6 +129,7 @@ class Encoder:
             for document, stop, span in zip(block, stops, spans, strict=True):
                 yield int(document), flat[stop - len(span) : stop]
 
+    @modes(grad=False)
     def _fill_block(
         self,
         sequences: Sequences,
@@ -170,6 +172,7 @@ class Encoder:
                 encoder.max_batch_tokens,
             )
 
+    @modes(grad=False)
     def _pool_block(
         self, sequences: Sequences, block: NDArray[np.int64], pooling: Sequence[str]
     ) -> NDArray[np.float32]:
@@ -225,26 +228,26 @@ class Encoder:
         members = ranges(offsets[block], np.diff(offsets)[block])
         order = sort_by_length(members, sequences.token_ids, sequences.offsets)
         lengths = sequences.lengths[order]
-        with torch.no_grad():
-            if not len(order):
-                return
-            every = ranges(sequences.offsets[order], lengths)
-            used = np.unique(sequences.token_ids[every])
-            vectors = self.token_vectors([sequences.tokens[u] for u in used])
-            prepared = self.prepared or self.bilm.prepare(self.dtype)
-            row_bytes = 2 * 4 * 4 * self.bilm.config.hidden_size
-            most = max(1, GATE_BYTES // row_bytes)
-            for cut in cut_by_budget(lengths, self.max_batch_tokens, most):
-                members = order[cut]
-                batch = pack(members, sequences.offsets[members], lengths[cut])
-                ids = np.searchsorted(used, sequences.token_ids[batch.positions])
-                packed = torch.from_numpy(ids).to(vectors.device)
-                for stretch in run_batch(
-                    self.bilm, batch, vectors, packed, self.max_batch_tokens, prepared
-                ):
-                    yield batch, stretch
-                    del stretch  # before the next is computed
+        if not len(order):
+            return
+        every = ranges(sequences.offsets[order], lengths)
+        used = np.unique(sequences.token_ids[every])
+        vectors = self.token_vectors([sequences.tokens[u] for u in used])
+        prepared = self.prepared or self.bilm.prepare(self.dtype)
+        row_bytes = 2 * 4 * 4 * self.bilm.config.hidden_size
+        most = max(1, GATE_BYTES // row_bytes)
+        for cut in cut_by_budget(lengths, self.max_batch_tokens, most):
+            members = order[cut]
+            batch = pack(members, sequences.offsets[members], lengths[cut])
+            ids = np.searchsorted(used, sequences.token_ids[batch.positions])
+            packed = torch.from_numpy(ids).to(vectors.device)
+            for stretch in run_batch(
+                self.bilm, batch, vectors, packed, self.max_batch_tokens, prepared
+            ):
+                yield batch, stretch
+                del stretch  # before the next is computed
 
+    @modes(grad=False)
     def token_vectors(self, tokens: Sequence[str]) -> Tensor:
         """Encode unique tokens, as far as the cache does not know them.
 

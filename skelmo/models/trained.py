@@ -20,6 +20,7 @@ from safetensors.numpy import save as save_arrays
 from skelmo.models.history import EpochRecord
 from skelmo.models.weights import build_network, network_arrays
 from skelmo.nn.bilm import BiLMConfig, LanguageModel
+from skelmo.nn.modes import modes
 from skelmo.pretrained.saved_model import (
     SavedModel,
     add_tied,
@@ -135,6 +136,7 @@ class TrainedModel:
     def _made(self) -> dict[Hashable, Any]:
         return {}
 
+    @modes(grad=False)
     def to(self, device: torch.device) -> TrainedModel:
         """Return the model on a device: itself, or a copy of its weights there.
 

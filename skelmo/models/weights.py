@@ -9,6 +9,7 @@ import torch
 from torch.overrides import TorchFunctionMode
 
 from skelmo.nn.bilm import BiLM, BiLMConfig, LanguageModel
+from skelmo.nn.modes import modes
 from skelmo.nn.softmax import SoftmaxLoss
 from skelmo.pretrained.saved_model import is_tied
 
@@ -26,6 +27,7 @@ def network_arrays(network: LanguageModel) -> dict[str, np.ndarray]:
     }
 
 
+@modes(grad=False)
 def build_network(
     config: BiLMConfig, arrays: dict[str, np.ndarray], device: torch.device
 ) -> LanguageModel:

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from skelmo.models.trained import TrainedModel
 from skelmo.nn.bilm import BiLM, LanguageModel
+from skelmo.nn.modes import modes
 from skelmo.nn.packing import cut_by_budget, pack, sort_by_length
 from skelmo.nn.running import run_batch, token_vectors
 from skelmo.scoring.corpus import Corpus, make_corpus
@@ -38,6 +39,7 @@ class Perplexity(NamedTuple):
         return cls(*map(float, values))
 
 
+@modes(grad=False)
 def negative_log_likelihood(
     model: LanguageModel,
     corpus: Corpus,

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from skelmo.models.trained import TrainedModel
 from skelmo.nn.bilm import LanguageModel
+from skelmo.nn.modes import modes
 from skelmo.nn.softmax import LOGITS_AT_ONCE
 from skelmo.scoring.corpus import Corpus, make_corpus
 from skelmo.scoring.likelihood import predicting_rows
@@ -183,7 +184,7 @@ def _one_for_each(position: Any, n_documents: int, owner: str) -> NDArray[np.int
     return np.array(values, dtype=np.int64)
 
 
-@torch.no_grad()
+@modes(grad=False)
 def _guess(
     model: LanguageModel, corpus: Corpus, rows: NDArray[np.int64], n_words: int
 ) -> _Guesses:

@@ -17,6 +17,7 @@ from sklearn.utils import check_random_state
 
 from skelmo.models.trained import TrainedModel
 from skelmo.nn.bilm import LanguageModel
+from skelmo.nn.modes import modes
 from skelmo.pretrained import registry
 from skelmo.pretrained.saved_model import FUNCTIONS, check_functions
 from skelmo.scoring.corpus import (
@@ -196,6 +197,7 @@ def _read_init(
     return TrainedModel.from_saved(saved, device)
 
 
+@modes(grad=True)
 def pretrain(
     sequences: Sequences,
     plan: Plan,
