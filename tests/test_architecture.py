@@ -38,7 +38,7 @@ NOUNS_IN_ING = {
 # A package imports from lower tiers only. Its own modules may import each other, in no
 # circle. A new package, or a module beside the packages, has to be given its place.
 TIERS = (
-    {"skelmo.files", "skelmo.validation", "skelmo.version"},
+    {"skelmo.files", "skelmo.forks", "skelmo.validation", "skelmo.version"},
     {"skelmo.text", "skelmo.nn"},
     {"skelmo.pretrained"},
     {"skelmo.models"},
@@ -70,6 +70,8 @@ GLOBAL_STATE = {
     "setrecursionlimit",
     "putenv",
 }
+# A child process that was forked off has none of the threads of its parent.
+CHANGES_ALLOWED = {"skelmo.forks": {"set_num_threads"}}
 # What may do so inside a context that puts everything back.
 SCOPE_OF = {
     "simplefilter": "catch_warnings",
@@ -496,7 +498,9 @@ def test_nothing_prints_or_asserts(module):
 def test_nothing_changes_global_settings(module):
     for node in ast.walk(TREES[module]):
         if isinstance(node, ast.Call):
-            assert called_name(node) not in GLOBAL_STATE, f"line {node.lineno}"
+            name = called_name(node)
+            allowed = name in CHANGES_ALLOWED.get(module, ())
+            assert allowed or name not in GLOBAL_STATE, f"line {node.lineno}"
 
 
 def unscoped(node, scopes=()):

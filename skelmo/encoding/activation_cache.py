@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import random
-import threading
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
+from skelmo.forks import Lock
 
 MAX_BYTES = 512 * 2**20
 # A key, its entry in the dictionary and an array's own size, about.
@@ -55,7 +56,7 @@ class MemoryCache:
 
     def __init__(self, max_bytes: int = MAX_BYTES) -> None:
         self.max_bytes = max_bytes
-        self.lock = threading.Lock()
+        self.lock = Lock()
         self.clear()
 
     def clear(self) -> None:

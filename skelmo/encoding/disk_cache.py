@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import functools
 import itertools
 import os
 import sqlite3
-import threading
 import time
 import warnings
 import zlib
@@ -19,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skelmo.encoding.activation_cache import CacheInfo
+from skelmo.forks import Lock
 from skelmo.validation import stack_level
 
 MAX_BYTES = 4 * 2**30
@@ -62,7 +61,8 @@ _CIRCUMSTANCES = {
 _SIGNS_OF_DAMAGE = {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR_SHORT_READ}
 
 _OBSTACLES = (sqlite3.OperationalError, OSError)  # to work on a file
-_lock = threading.RLock()  # held while a database is open
+# Held while a database is open: SQLite in a child would think its locks remain.
+_lock = Lock()
 _warned: set[Path] = set()  # directories of which this process has complained
 _T = TypeVar("_T")
 _Value = NDArray[np.float32]
@@ -310,7 +310,6 @@ class DiskCache:
         A file must not be renamed or deleted while it is open: who has opened one
         would go on with the log of the next. The lock ends with the process, if killed.
         """
-        _hold_lock_in_forks()
         try:
             import fcntl
         except ImportError:  # Windows, which itself refuses to rename an open file
@@ -390,14 +389,3 @@ def _counts(connection: sqlite3.Connection) -> CacheInfo:
     if row is None or not all(isinstance(n, int) and n >= 0 for n in row):
         raise sqlite3.DatabaseError("counts are wrong")
     return CacheInfo(*row)
-
-
-@functools.cache
-def _hold_lock_in_forks() -> None:
-    """Let a fork wait till no database is open: SQLite would think its locks remain."""
-    if hasattr(os, "register_at_fork"):
-        os.register_at_fork(
-            before=_lock.acquire,
-            after_in_parent=_lock.release,
-            after_in_child=_lock.release,
-        )

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import threading
 import weakref
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
+
+from skelmo.forks import Lock
 
 MAX_BYTES = 64 * 2**20
 # A token's string, its entry in the dictionary and its number, about.
@@ -30,7 +31,7 @@ class TokenCache:
 
     def __init__(self, max_bytes: int = MAX_BYTES) -> None:
         self.max_bytes = max_bytes
-        self.lock = threading.Lock()
+        self.lock = Lock()
         self.clear()
         _caches.add(self)
 

@@ -8,12 +8,12 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
-from threading import RLock
 from typing import Any, NamedTuple
 
 import torch
 
 from skelmo.files import remove_directory, replace_directory
+from skelmo.forks import Lock
 from skelmo.models.source import key_of
 from skelmo.models.trained import TrainedModel
 from skelmo.pretrained import registry
@@ -35,7 +35,7 @@ class SharedModel(NamedTuple):
 
 _read: OrderedDict[tuple[Any, ...], dict[torch.device, SharedModel]] = OrderedDict()
 _trained: OrderedDict[bytes, TrainedModel] = OrderedDict()
-_lock = RLock()
+_lock = Lock(level=2)
 
 
 def forget() -> None:

@@ -8,7 +8,6 @@ from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from hashlib import sha256
-from threading import RLock
 from typing import Any, TypeVar
 
 import numpy as np
@@ -17,6 +16,7 @@ from numpy.typing import NDArray
 from safetensors.numpy import load as load_arrays
 from safetensors.numpy import save as save_arrays
 
+from skelmo.forks import Lock
 from skelmo.models.history import EpochRecord
 from skelmo.models.weights import build_network, network_arrays
 from skelmo.nn.bilm import BiLMConfig, LanguageModel
@@ -32,7 +32,7 @@ from skelmo.text.truncation import Truncation
 
 T = TypeVar("T")
 
-_lock = RLock()
+_lock = Lock(level=1)
 
 
 @dataclass(frozen=True, eq=False)
