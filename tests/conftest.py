@@ -10,6 +10,7 @@ from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
 
 from skelmo import ElmoLanguageModel, ElmoVectorizer, clear_cache
+from skelmo.nn import device
 
 torch.set_num_threads(1)
 
@@ -116,3 +117,15 @@ def shared():
     if not path.is_dir():
         pytest.skip(f"no folder {path}: name one by SKELMO_SHARED")
     return path
+
+
+@pytest.fixture
+def instructions(monkeypatch):
+    """Return a function that gives or takes this CPU's bfloat16 instructions."""
+    monkeypatch.setattr(device.platform, "machine", lambda: "x86_64")
+
+    def give(has_them):
+        for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"):
+            monkeypatch.setattr(torch.cpu, name, lambda: has_them, raising=False)
+
+    return give

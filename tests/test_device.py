@@ -41,18 +41,6 @@ def test_auto_precision_is_bfloat16_where_a_gpu_has_it(monkeypatch):
         assert working_precision("bfloat16", gpu) == "bfloat16"
 
 
-@pytest.fixture
-def instructions(monkeypatch):
-    """Return a function that gives or takes this CPU's bfloat16 instructions."""
-    monkeypatch.setattr(device.platform, "machine", lambda: "x86_64")
-
-    def give(has_them):
-        for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"):
-            monkeypatch.setattr(torch.cpu, name, lambda: has_them, raising=False)
-
-    return give
-
-
 def test_either_instruction_will_do(instructions, monkeypatch):
     cpu = torch.device("cpu")
     instructions(False)
@@ -70,8 +58,9 @@ def test_bfloat16_says_once_in_a_call_that_it_is_slow(
     instructions, frozen, tiny, texts
 ):
     message = (
-        "{} computes in bfloat16, which this CPU has no instructions for: it works, "
-        "but slower than float32. Set precision='float32'."
+        "{} computes in bfloat16, which this CPU has no instructions for: it "
+        "multiplies rounded numbers in float32, which is no faster than float32. Set "
+        "precision='float32'."
     )
     vectorizer = ElmoVectorizer(language_model=frozen, precision="bfloat16")
     model = ElmoLanguageModel(**tiny, precision="bfloat16")

@@ -216,20 +216,25 @@ def test_reversed_rows_turn_every_sequence_round(sizes):
 
 
 @pytest.mark.parametrize("clip", [Clip(None, None), Clip(3.0, 3.0)])
-def test_bfloat16_products_stay_near_float32(clip):
+@pytest.mark.parametrize("native", [True, False])
+def test_bfloat16_products_stay_near_float32(clip, native, instructions):
+    instructions(native)
     x, *weights = layer_inputs(4, proj=32, hidden=64)
     x, *weights = (t.detach().float() * 0.3 for t in (x, *weights))
     leaves = [t.requires_grad_() for t in (x, *weights)]
     outs, grads = [], []
     for dtype in (torch.float32, torch.bfloat16):
-        both = torch.stack([x, x]).to(dtype)
+        both = torch.stack([x, x])
         layer = directions(weights)
-        out, end = lstm_layer(both, BATCH_SIZES, layer, clip)
+        out, end = lstm_layer(both, BATCH_SIZES, layer, clip, dtype=dtype)
         with torch.no_grad():
             prepared = prepare(layer, dtype)
-            again, _ = lstm_layer(both, BATCH_SIZES, layer, clip, prepared=prepared)
+            again, _ = lstm_layer(
+                both, BATCH_SIZES, layer, clip, prepared=prepared, dtype=dtype
+            )
         torch.testing.assert_close(again, out, rtol=0, atol=0)
-        assert out.dtype == dtype
+        assert out.dtype == (dtype if native else torch.float32)
+        assert torch.equal(out, out.to(dtype).to(out.dtype))
         assert end.cell.dtype == torch.float32
         outs.append(out.float())
         grads.append(torch.autograd.grad(out.float().square().sum(), leaves))

@@ -12,6 +12,7 @@ from skelmo.encoding.pooling import POOLINGS
 from skelmo.encoding.token_cache import TokenCache
 from skelmo.models.trained import TrainedModel
 from skelmo.nn.device import working_precision
+from skelmo.nn.precision import stored_dtype
 
 
 @dataclass(frozen=True)
@@ -48,13 +49,14 @@ class EncoderSettings:
         """
         dtype, by_spelling = self._dtype(model), self._is_by_spelling(model)
         bilm = model.network.bilm
+        how = dtype, dtype and stored_dtype(dtype, model.device)
         return Encoder(
             bilm,
             model.indexer.spelling if by_spelling else model.indexer,
             self.max_batch_tokens,
             dtype,
-            model.once(("prepared", dtype), lambda: bilm.prepare(dtype, share=True)),
-            model.once(("token vectors", dtype, by_spelling), TokenCache),
+            model.once(("prepared", *how), lambda: bilm.prepare(dtype, share=True)),
+            model.once(("token vectors", *how, by_spelling), TokenCache),
         )
 
     def fingerprint(self, model: TrainedModel) -> bytes:

@@ -94,7 +94,7 @@ def checked_version(state: dict[str, Any], owner: str) -> dict[str, Any]:
 
 
 def warn_of_slow_precision(precision: str, device: torch.device, owner: str) -> None:
-    """Warn if products in bfloat16 are asked for where there is no help for them.
+    """Warn if products in bfloat16 are asked for where nothing is won by them.
 
     Parameters
     ----------
@@ -112,6 +112,7 @@ def warn_of_slow_precision(precision: str, device: torch.device, owner: str) -> 
     if precision == "bfloat16" and not has_bfloat16(device):
         warnings.warn(
             f"{owner} computes in bfloat16, which this CPU has no instructions for: it "
-            f"works, but slower than float32. Set precision='float32'.",
+            f"multiplies rounded numbers in float32, which is no faster than float32. "
+            f"Set precision='float32'.",
             stacklevel=stack_level(),
         )

@@ -189,7 +189,7 @@ class BiLM(nn.Module):
             `token_vectors`, and the final states (without gradient).
         """
         if prepared is not None:
-            dtype = prepared[0].weight_ih.dtype
+            dtype = prepared[0].dtype
         turn = torch.from_numpy(reversed_rows(batch_sizes)).to(token_vectors.device)
         ahead = back = self.dropout(token_vectors, generator)
         if backward_vectors is not None:
@@ -199,12 +199,13 @@ class BiLM(nn.Module):
         hidden = torch.stack([ahead, back[turn]])
         for layer in range(self.config.num_layers):
             out, end = lstm_layer(
-                hidden.to(dtype or hidden.dtype),
+                hidden,
                 batch_sizes,
                 self.layer(layer),
                 self.clip,
                 None if states is None else states[layer],
                 None if prepared is None else prepared[layer],
+                dtype,
             )
             out = self.dropout(out.to(hidden.dtype), generator)
             # The recurrent state goes without the skip connection; what the next

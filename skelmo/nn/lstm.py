@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from skelmo.nn.precision import operand
 from skelmo.nn.recurrence import Clip, Prepared, State, Tape, Weights, prepare, scan
 from skelmo.nn.recurrence_gradient import scan_gradient
 
@@ -85,12 +86,13 @@ class _Scan(torch.autograd.Function):
         clip: Clip,
         state: State | None,
         prepared: Prepared | None,
+        dtype: torch.dtype,
         x: Tensor,
         *flat: Any,
     ) -> tuple[Tensor, Tensor, Tensor]:
         keep = any(ctx.needs_input_grad)
         if prepared is None:
-            prepared = prepare(_unflatten(flat), x.dtype)
+            prepared = prepare(_unflatten(flat), dtype)
         out, final, tape = scan(x, batch_sizes, prepared, state, clip, keep)
         if tape is not None:
             ctx.settings = batch_sizes, state, clip
@@ -106,7 +108,8 @@ class _Scan(torch.autograd.Function):
             grads[0], x, out, Tape(gates, cells), batch_sizes, _unflatten(flat),
             state, clip,
         )  # fmt: skip
-        return None, None, None, None, by_x, *(w for own in by_weights for w in own)
+        by_settings = (None,) * 5
+        return *by_settings, by_x, *(w for own in by_weights for w in own)
 
 
 def _unflatten(flat: Sequence[Any]) -> list[Weights]:
@@ -120,14 +123,14 @@ def lstm_layer(
     clip: Clip,
     state: State | None = None,
     prepared: Prepared | None = None,
+    dtype: torch.dtype | None = None,
 ) -> tuple[Tensor, State]:
     """Run one layer, with gradient to input and weights.
 
     Parameters
     ----------
     x : torch.Tensor of shape (D, n, P)
-        Packed input, each direction in its walking order. Matrix products are computed
-        in its dtype; below float32, the cell stays in float32.
+        Packed input, each direction in its walking order.
     batch_sizes : sequence of int of length T
         Rows alive at each time step.
     weights : sequence of Weights of length D
@@ -135,7 +138,10 @@ def lstm_layer(
     state : State, optional
         Initial state; by default zero.
     prepared : Prepared, optional
-        ``prepare(weights, x.dtype)``, to spare its work.
+        ``prepare(weights, dtype)``, to spare its work.
+    dtype : torch.dtype, optional
+        What matrix products are computed in, by default that of `x`; below float32, the
+        cell stays in float32.
 
     Returns
     -------
@@ -143,14 +149,16 @@ def lstm_layer(
     final : State
         Without gradient.
     """
+    dtype = dtype or x.dtype
+    x = operand(x, dtype)
     if x.is_cuda and clip == Clip(None, None):
         return whole_sequence_layer(x, batch_sizes, weights, state)
     if not torch.is_grad_enabled():
         # A node of the graph would be asked for gradients, and keep what they need.
-        prepared = prepared or prepare(weights, x.dtype)
+        prepared = prepared or prepare(weights, dtype)
         return scan(x, batch_sizes, prepared, state, clip, keep=False)[:2]
     flat = (weight for own in weights for weight in own)
-    out, hidden, cell = _Scan.apply(batch_sizes, clip, state, prepared, x, *flat)
+    out, hidden, cell = _Scan.apply(batch_sizes, clip, state, prepared, dtype, x, *flat)
     return out, State(hidden, cell)
 
 

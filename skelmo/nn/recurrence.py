@@ -21,6 +21,7 @@ import torch
 from torch import Tensor
 
 from skelmo.nn.packing import last_rows
+from skelmo.nn.precision import operand, stored_dtype
 
 # So few rows a step, and reading the weights takes longer than the arithmetic: input
 # products of many steps are then computed at once, of so many rows.
@@ -44,6 +45,7 @@ class Prepared(NamedTuple):
     weight_hh: Tensor  # (D, P, 4H)
     bias: Tensor  # (D, 1, 4H)
     weight_hr: Tensor | None  # (D, H, P)
+    dtype: torch.dtype  # of the products: what the weights are rounded to
 
 
 class State(NamedTuple):
@@ -91,21 +93,24 @@ def prepare(
     Prepared
         Without gradient.
     """
+    weight = weights[0].weight_ih
+    dtype = dtype or weight.dtype
+    stored = stored_dtype(dtype, weight.device)
 
     def turned(name: str) -> Tensor:
         each = [getattr(own, name) for own in weights]
         shape = len(each), *reversed(each[0].shape)
         # The small products of a step are slow unless the transposition is real.
-        both = torch.empty(shape, dtype=dtype or each[0].dtype, device=each[0].device)
+        both = torch.empty(shape, dtype=stored, device=each[0].device)
         for weight, place in zip(each, both, strict=True):
-            place.copy_(weight.detach().t())
+            place.copy_(operand(weight.detach(), dtype).t())
             if share and weight.dim() == 2:
                 weight.data = place.t()
         return both
 
     weight_ih, weight_hh = turned("weight_ih"), turned("weight_hh")
     weight_hr = None if weights[0].weight_hr is None else turned("weight_hr")
-    return Prepared(weight_ih, weight_hh, turned("bias")[:, None], weight_hr)
+    return Prepared(weight_ih, weight_hh, turned("bias")[:, None], weight_hr, dtype)
 
 
 def scan(
@@ -121,7 +126,8 @@ def scan(
     Parameters
     ----------
     x : torch.Tensor of shape (D, n, P)
-        Packed input, in the dtype of `weights`; each direction in its walking order.
+        Packed input, an `operand` of the dtype of `weights`; each direction in its
+        walking order.
     batch_sizes : sequence of int of length T
         Rows alive at each time step, not increasing; their sum is n.
     weights : Prepared
@@ -225,14 +231,19 @@ def _project(
     m: Tensor, narrow_m: Tensor, weights: Prepared, clip: Clip, out: Tensor
 ) -> None:
     """Project the cell's output, twice m, to the hidden state."""
+    is_rounded = out.dtype != weights.dtype
     if weights.weight_hr is None:
         torch.mul(m, 2.0, out=out)
-        return
-    if narrow_m.dtype != m.dtype:
-        narrow_m.copy_(m)
-    torch.bmm(narrow_m, weights.weight_hr, out=out).mul_(2.0)
-    if clip.proj is not None:
-        out.clamp_(-clip.proj, clip.proj)
+    else:
+        if narrow_m.dtype != m.dtype:
+            narrow_m.copy_(m)
+        elif is_rounded:
+            narrow_m.copy_(operand(m, weights.dtype))
+        torch.bmm(narrow_m, weights.weight_hr, out=out).mul_(2.0)
+        if clip.proj is not None:
+            out.clamp_(-clip.proj, clip.proj)
+    if is_rounded:
+        out.copy_(operand(out, weights.dtype))
 
 
 class _Room:

@@ -14,6 +14,7 @@ from torch import Tensor
 from skelmo.nn.bilm import BiLM
 from skelmo.nn.char_cnn import PADDING_CHARACTER, trimmed_length
 from skelmo.nn.packing import PackedBatch
+from skelmo.nn.precision import low_products
 from skelmo.nn.recurrence import Prepared
 
 TOKENS_AT_ONCE = 512  # rows of the character CNN
@@ -69,7 +70,7 @@ def token_vectors(
         words = None
         if word_ids is not None:
             words = torch.from_numpy(word_ids[chunk]).to(device)
-        with torch.autocast(device.type, dtype, enabled=dtype is not None):
+        with low_products(dtype, device):
             parts.append(bilm.token_encoder(chars, words).to(parameter.dtype))
     inverse = np.empty(len(order), dtype=np.int64)
     inverse[order] = np.arange(len(order))

@@ -14,6 +14,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from skelmo.nn.precision import operand
+
 # Logits at once: 4M floats are 16 MB, a good size for the matrix unit and the cache.
 LOGITS_AT_ONCE = 4_194_304
 
@@ -183,7 +185,7 @@ def _chunks(n_rows: int, n_columns: int) -> list[slice]:
 
 def _product(a: Tensor, b: Tensor, dtype: torch.dtype | None) -> Tensor:
     """Return ``a @ b``, computed in `dtype`."""
-    return a @ b if dtype is None else (a.to(dtype) @ b.to(dtype)).to(a.dtype)
+    return (operand(a, dtype) @ operand(b, dtype)).to(a.dtype)
 
 
 def _full(
