@@ -75,7 +75,7 @@ def test_bytes_are_bounded():
     assert nothing.info() == (0, 1, 0, 0)
 
 
-@pytest.mark.parametrize(("excess", "least"), [(1.0, 1.0), (1.2, 0.6), (1.5, 0.35)])
+@pytest.mark.parametrize(("excess", "least"), [(1.0, 1.0), (1.2, 0.83), (1.5, 0.66)])
 def test_data_larger_than_the_bound_profit(excess, least):
     # The least recently used entry would always be the one that is needed next.
     cache = MemoryCache(200 * ENTRY)
@@ -83,6 +83,50 @@ def test_data_larger_than_the_bound_profit(excess, least):
     for _ in range(5):
         read_through(cache, range(n))
     assert read_through(cache, range(n)) >= least * n
+
+
+def test_data_in_another_order_each_time_profit():
+    cache, order = MemoryCache(200 * ENTRY), np.random.default_rng(0)
+    hits = [read_through(cache, order.permutation(300).tolist()) for _ in range(8)]
+    # No more than 200 can be there.
+    assert min(hits[1:]) >= 150
+
+
+def test_what_is_read_once_does_not_drive_out_what_is_used():
+    cache = MemoryCache(100 * ENTRY)
+    for _ in range(3):
+        read_through(cache, range(50))
+    read_through(cache, range(1000, 1150))
+    assert read_through(cache, range(50)) == 50
+    # What lies idle goes in the end.
+    read_through(cache, range(2000, 2400))
+    assert read_through(cache, range(50)) <= 5
+
+
+def test_parts_not_asked_for_make_room_first():
+    part = 3 * 8 * 4
+    cache = MemoryCache(10 * ENTRY)
+    for k in range(10):
+        assert cache.get([key(k)], [1, 2]) == [None]
+        cache.put([key(k)], [value(k)])
+    # While there is room, what may be asked for later is there.
+    for k in range(10):
+        (found,) = cache.get([key(k)], [3, 1])
+        np.testing.assert_array_equal(found, value(k)[[3, 1]])
+    assert cache.get([key(10)], [1]) == [None]
+    cache.put([key(10)], [value(10)])
+    assert cache.info().entries == 11
+    assert cache.info().bytes == 11 * (ENTRY - part)
+    for k in range(11):
+        (found,) = cache.get([key(k)], [2, 3, 1])
+        np.testing.assert_array_equal(found, value(k)[[2, 3, 1]])
+    # A part that is gone is a miss, and comes back with the next value.
+    assert cache.get([key(0)], [0, 1]) == [None]
+    cache.put([key(0)], [value(0)])
+    (found,) = cache.get([key(0)], [0, 1])
+    np.testing.assert_array_equal(found, value(0)[[0, 1]])
+    assert cache.info().entries <= 11
+    assert cache.info().bytes <= 10 * ENTRY
 
 
 def test_old_data_make_way_for_new():

@@ -68,6 +68,23 @@ def test_only_what_is_missing_is_encoded(language_model, texts, encoded):
     np.testing.assert_allclose(list(second.values()), expected, rtol=0, atol=1e-6)
 
 
+def test_a_cache_that_is_too_small_for_a_call_is_said_once(
+    language_model, distinct, texts, caplog
+):
+    encoder = encoder_of(language_model, max_batch_tokens=8)
+    n_bytes = whole(Pooler(encoder, ["mean"]), distinct)[0].nbytes
+    n = len(distinct.keys)
+    for max_bytes, n_lines in ((n * n_bytes - 1, 1), (100 * n * n_bytes, 0)):
+        caplog.clear()
+        whole(Pooler(encoder, ["mean"], MemoryCache(max_bytes), b"model"), distinct)
+        lines = [record.getMessage() for record in caplog.records]
+        assert len(lines) == n_lines
+        for line in lines:
+            assert line.startswith(
+                f"the cache has room for {n - 1} of these {n} distinct documents"
+            )
+
+
 def test_models_do_not_share_activations(language_model, distinct, encoded):
     cache = MemoryCache()
     for fingerprint in (b"one", b"other"):

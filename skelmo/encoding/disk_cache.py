@@ -91,12 +91,16 @@ class DiskCache:
         self.path = self.directory / FILE_NAME
         self.max_bytes = max_bytes
 
-    def get(self, keys: Sequence[bytes]) -> list[NDArray[np.float32] | None]:
+    def get(
+        self, keys: Sequence[bytes], which: Sequence[int] | None = None
+    ) -> list[NDArray[np.float32] | None]:
         """Return what is kept under each key.
 
         Parameters
         ----------
         keys : sequence of bytes
+        which : sequence of int, optional
+            Indices of the parts of values that are wanted; by default all.
 
         Returns
         -------
@@ -112,6 +116,8 @@ class DiskCache:
         self._check_directory()
         with suppress(*_OBSTACLES):
             self._run(lambda: self._read(keys, found))
+        if which is not None:
+            found = [None if value is None else value[[*which]] for value in found]
         return found
 
     def put(self, keys: Sequence[bytes], values: Sequence[NDArray[np.float32]]) -> None:

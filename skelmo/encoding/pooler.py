@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -13,6 +14,8 @@ from skelmo.encoding.activation_cache import ActivationCache
 from skelmo.encoding.encoder import Encoder
 from skelmo.encoding.pooling import POOLINGS
 from skelmo.text.distinct import Distinct
+
+logger = logging.getLogger(__name__)
 
 _DOCUMENTS_AT_ONCE = 256  # that are asked for
 
@@ -26,7 +29,7 @@ class Pooler:
     encoder : Encoder
     pooling : sequence of {"mean", "max", "min", "last", "std"}
         Statistics to return. The cache is given all, so that it answers for the others
-        later.
+        later, as long as it has room.
     cache : ActivationCache, optional
     fingerprint : bytes, default=b""
         Of the weights and of all numbers that change activations.
@@ -62,15 +65,34 @@ class Pooler:
         ]
         missing: list[int] = []
         for start in range(0, len(keys), _DOCUMENTS_AT_ONCE):
-            found = self.cache.get(keys[start : start + _DOCUMENTS_AT_ONCE])
+            asked = keys[start : start + _DOCUMENTS_AT_ONCE]
+            found = self.cache.get(asked, columns)
             missing += [start + k for k, value in enumerate(found) if value is None]
             known = [start + k for k, value in enumerate(found) if value is not None]
             if known:
-                values = [value[columns] for value in found if value is not None]
+                values = [value for value in found if value is not None]
                 yield np.array(known), np.stack(values)
         if not missing:
             return
-        rest = np.array(missing)
+        rest, is_said = np.array(missing), False
         for documents, pooled in self.encoder.pool(distinct.sequences, POOLINGS, rest):
             self.cache.put([keys[d] for d in documents], list(pooled))
-            yield documents, pooled[:, columns]
+            chosen = pooled[:, columns]
+            if len(chosen) and not is_said:
+                is_said = self._say_if_too_many(len(keys), chosen[0].nbytes)
+            yield documents, chosen
+
+    def _say_if_too_many(self, n_documents: int, n_bytes: int) -> bool:
+        """Log that the cache cannot hold the documents of a call."""
+        room = 0 if self.cache is None else self.cache.max_bytes
+        if n_documents * n_bytes > room:
+            logger.warning(
+                "the cache has room for %d of these %d distinct documents (%d MiB of "
+                "%d); the others are encoded again in each call. Choose fewer "
+                "poolings, or a directory as cache, which holds more.",
+                room // n_bytes,
+                n_documents,
+                room >> 20,
+                n_documents * n_bytes >> 20,
+            )
+        return True
