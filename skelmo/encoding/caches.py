@@ -12,6 +12,7 @@ from skelmo.encoding.activation_cache import ActivationCache, CacheInfo, MemoryC
 from skelmo.encoding.disk_cache import DiskCache
 from skelmo.files import remove_directory
 from skelmo.models import shared
+from skelmo.text import token_memory
 
 _memory = MemoryCache()
 
@@ -77,9 +78,9 @@ def clear_cache(cache: str | os.PathLike[str] = "memory") -> None:
     Parameters
     ----------
     cache : {"memory"} or path-like, default="memory"
-        As the parameter of `ElmoVectorizer`. "memory" also frees the token vectors and
-        the language models kept in this process; a directory is also cleared of the
-        language models trained inside `fit`.
+        As the parameter of `ElmoVectorizer`. "memory" also frees the tokens, token
+        vectors and language models kept in this process; a directory is also cleared
+        of the language models trained inside `fit`.
 
     Examples
     --------
@@ -95,6 +96,7 @@ def clear_cache(cache: str | os.PathLike[str] = "memory") -> None:
             directory.rmdir()
         return
     token_cache.clear_all()
+    token_memory.clear()
     shared.forget()
 
 

@@ -43,6 +43,12 @@ class Analyzer:
             sentences = [[token for sentence in sentences for token in sentence]]
         return [sentence for sentence in sentences if sentence]
 
+    @property
+    def is_own(self) -> bool:
+        """Whether it reads texts, and none of its functions is a user's."""
+        own = self.tokenizer is None and self.sentence_splitter in (None, "lines")
+        return own and self.input == "text"
+
     def tokens(self, documents: Iterable[Any]) -> list[list[str]]:
         """Return the tokens of each document; none for one that is None."""
         return [

@@ -10,8 +10,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from skelmo.text.analysis import Analyzer, up_to
+from skelmo.text.analysis import Analyzer
 from skelmo.text.sequences import Sequences, index_documents, ranges
+from skelmo.text.token_memory import sequences_of
 
 _KEY_BYTES = 16
 
@@ -63,7 +64,7 @@ class Distinct(NamedTuple):
 def index_distinct(
     documents: Iterator[Any], analyze: Analyzer, at_most: int | None = None
 ) -> Distinct:
-    """Analyze documents, and number the tokens of the distinct ones.
+    """Analyze distinct documents, and number their tokens.
 
     Parameters
     ----------
@@ -71,8 +72,9 @@ def index_distinct(
         What `analyze` takes; None for a missing document.
     analyze : Analyzer
     at_most : int, optional
-        Stop after the document that makes it so many tokens, a document counted as one
-        more; what is left in `documents` can be read on. By default all are read.
+        Stop after the document that makes it so many tokens, those of a text that came
+        before not counted, and a document counted as one more; what is left in
+        `documents` can be read on. By default all are read.
 
     Returns
     -------
@@ -80,22 +82,34 @@ def index_distinct(
         Two documents are the same if their tokens and sentence boundaries are.
     """
     numbers: dict[bytes, int] = {}
+    number_of_text: dict[str, int] = {}
     place = array("q")
 
-    def analyzed() -> Iterator[list[list[str]]]:
+    def number(document: Any) -> tuple[int, list[list[str]]]:
+        """Return a document's number, and its sequences unless its text is known."""
+        is_text = isinstance(document, str)
+        if is_text and document in number_of_text:
+            return number_of_text[document], []
+        sequences = sequences_of(analyze, document)
+        found = numbers.setdefault(_key(sequences), len(numbers))
+        if is_text:
+            number_of_text[document] = found
+        return found, sequences
+
+    def distinct() -> Iterator[list[list[str]]]:
+        n_tokens = 0
         for document in documents:
             if document is None:
                 place.append(-1)
-            else:
-                yield analyze(document)
-
-    def distinct() -> Iterator[list[list[str]]]:
-        for sequences in up_to(at_most, analyzed()):
-            key = _key(sequences)
+                continue
             n_known = len(numbers)
-            place.append(numbers.setdefault(key, n_known))
+            found, sequences = number(document)
+            place.append(found)
             if len(numbers) > n_known:
                 yield sequences
+            n_tokens += 1 + sum(map(len, sequences))
+            if at_most is not None and n_tokens >= at_most:
+                return
 
     sequences = index_documents(distinct())
     return Distinct(sequences, list(numbers), np.frombuffer(place, np.int64))
