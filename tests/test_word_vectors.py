@@ -133,11 +133,101 @@ def test_a_damaged_line_is_named(put, content, number, line):
     path = put("vectors.txt", content)
     dim = len(content.split(b"\n")[0].split()) - 1 if b"2 2" not in content else 2
     message = (
-        f"{path}: line {number} must hold a word and {dim} numbers, found {line!r}. "
-        f"Give a word2vec or GloVe file; a binary one must end in .bin."
+        f"{path}: line {number} must hold a word and {dim} numbers, separated by "
+        f"spaces, found {line!r}. Give a word2vec or GloVe file; a binary one must end "
+        f"in .bin."
     )
     with pytest.raises(ValueError, match=sure(message)):
         read_word_vectors(path)
+
+
+DAMAGED = {
+    "header counts too many": (b"900 2\nthe 1 2\nmoon 3 4\n", "must hold 900 words"),
+    "header counts too few": (b"1 2\nthe 1 2\nmoon 3 4\n", "must hold 1 words"),
+    "header of fewer numbers": (b"2 2\nthe 1 2 3 4\nmoon 3 4 5 6\n", "line 2"),
+    "header of more numbers": (b"2 4\nthe 1 2\nmoon 3 4\n", "line 2"),
+    "more numbers in a row": (b"the 1 2\nmoon 3 4 5\n", "line 2"),
+    "tabs": (b"2 2\nthe\t1\t2\nmoon\t3\t4\n", "line 2"),
+    "a tab": (b"2 2\nthe 1 2\nmoon 3\t4\n", "line 3"),
+    "tabs, no header": (b"the\t1\t2\nmoon\t3\t4\n", "line 1"),
+    "Latin-1": ("2 2\nthe 1 2\ncaf\xe9 3 4\n".encode("latin-1"), "line 3"),
+    "Latin-1, no header": ("the 1 2\ncaf\xe9 3 4\n".encode("latin-1"), "line 2"),
+    "UTF-16": ("2 2\nthe 1 2\nmoon 3 4\n".encode("utf-16"), "line 1"),
+    "two spaces": (b"2 2\nthe 1 2\nmoon  3 4\n", "line 3"),
+    "cut in a row": (b"2 2\nthe 1 2\nmoon 3", "line 3"),
+    "no row": (b"2 2\n", "must hold 2 words"),
+    "not a number": (b"2 2\nthe 1 2\nmoon 3 nan\n", "'moon' in line 3"),
+    "infinite": (b"the 1 2\nmoon 3 1e99\n", "'moon' in line 2"),
+}
+
+
+@pytest.mark.parametrize("how", DAMAGED)
+def test_what_gensim_refuses_is_refused(put, how):
+    content, place = DAMAGED[how]
+    path = put("vectors.txt", content)
+    with pytest.raises(ValueError, match=rf"^{re.escape(str(path))}: .*{place}.*\.$"):
+        read_word_vectors(path)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_damage_is_read_as_gensim_reads_it_or_refused(put):
+    models = pytest.importorskip("gensim.models")
+    rng, n_read = np.random.default_rng(0), 0
+    for name in ("word2vec.txt", "google.bin"):
+        for k in range(150):
+            content = bytearray(CONTENTS[name])
+            for _ in range(rng.integers(1, 4)):
+                content[rng.integers(len(content))] = rng.integers(256)
+            del content[len(content) - rng.integers(2) * rng.integers(40) :]
+            path = put(f"{k}{name}", bytes(content))
+            try:
+                found = read_word_vectors(path)
+            except ValueError:
+                continue
+            load = models.KeyedVectors.load_word2vec_format
+            expected = load(str(path), binary=name.endswith(".bin"))
+            assert found.words == expected.index_to_key
+            np.testing.assert_array_equal(found.vectors, expected.vectors)
+            n_read += 1
+    assert n_read > 30
+
+
+def test_a_byte_order_mark_is_passed_over(put):
+    for name in ("word2vec.txt", "glove.txt"):
+        got = read_word_vectors(put(name, b"\xef\xbb\xbf" + CONTENTS[name]))
+        assert got.words == WORDS
+        np.testing.assert_array_equal(got.vectors, VECTORS)
+
+
+def test_a_packed_file_is_known_by_its_content(put):
+    got = read_word_vectors(put("glove.txt", gzip.compress(CONTENTS["glove.txt"])))
+    assert got.words == WORDS
+    np.testing.assert_array_equal(got.vectors, VECTORS)
+
+
+def test_a_text_file_that_is_called_binary_is_told(put):
+    path = put("vectors.bin", b"2 2\nthe 1.5 2.5\nmoon 3.5 4.5\n")
+    message = (
+        f"{path}: must be binary, as its name ends in .bin, found the text "
+        f"{bytes([*b'1.5 2.5', 10])!r} in word 1. Rename it."
+    )
+    with pytest.raises(ValueError, match=sure(message)):
+        read_word_vectors(path)
+
+
+def test_bytes_behind_the_last_word_are_told(put):
+    path = put("vectors.bin", binary_of(newlines=True).replace(b"5 4", b"4 4"))
+    message = (
+        rf"^{re.escape(str(path))}: must end after 4 words of 4 numbers .*again\.$"
+    )
+    with pytest.raises(ValueError, match=message):
+        read_word_vectors(path)
+
+
+def test_the_first_of_several_rows_counts(put):
+    got = read_word_vectors(put("v.txt", b"the 1 2\nmoon 3 4\nthe 5 6\n"))
+    assert got.words == ["the", "moon"]
+    np.testing.assert_array_equal(got.vectors, [[1, 2], [3, 4]])
 
 
 @pytest.mark.parametrize("lost", [1, 16, 17, 21, 40])
@@ -154,8 +244,8 @@ def test_a_binary_file_cut_short_is_told(put, lost):
 def test_binary_under_another_name_is_told(put):
     path = put("vectors.dat", binary_of(newlines=False))
     message = (
-        r"^.*vectors\.dat: line 2 must hold a word and 4 numbers, found .*\. Give a "
-        r"word2vec or GloVe file; a binary one must end in \.bin\.$"
+        r"^.*vectors\.dat: line 2 must hold a word and 4 numbers, separated by spaces, "
+        r"found .*\. Give a word2vec or GloVe file; a binary one must end in \.bin\.$"
     )
     with pytest.raises(ValueError, match=message):
         read_word_vectors(path)
