@@ -139,11 +139,35 @@ def test_the_first_of_equal_words_counts_and_the_first_words_stay(cls, put):
 def test_numbers_that_are_not_finite_are_told(cls, put):
     path = put("a 1 2\nb 3 nan\nc inf 0\n")
     message = (
-        f"{path}: the vectors must be finite, but that of 'b' and those of 1 more are "
-        f"not. Take these words out, or train again."
+        f"{path}: the vectors must be finite, but that of 'b' in line 2 is not. "
+        f"Take the word out, or train again."
     )
     with pytest.raises(ValueError, match=sure(message)):
         cls(vectors=path).fit(["a"])
+
+
+def test_a_file_of_other_words_is_told(cls, put):
+    path = put("a 1 2\nb 3 4\n")
+    documents = ["a " + "x y z " * 40]
+    message = (
+        f"{cls.__name__} has no vector in {path} for 99.2% of the 121 tokens. Give "
+        f"vectors of the same language, tokenisation and case."
+    )
+    with pytest.warns(UserWarning, match=sure(message)) as record:
+        fitted = cls(vectors=path).fit(documents)
+    assert [warning.filename for warning in record] == [__file__]
+    assert fitted.oov_rate_ == pytest.approx(120 / 121)
+
+
+def test_capitals_that_are_never_found_are_told(cls, put):
+    path = put("a 1 2\nBob 3 4\nc 5 6\n")
+    message = (
+        f"{cls.__name__} looks up words in lower case, but 1 of the 3 words in {path} "
+        f"have capitals, and are never found. Set lowercase=False."
+    )
+    with pytest.warns(UserWarning, match=sure(message)):
+        cls(vectors=path, lowercase=True).fit(["a Bob"])
+    assert cls(vectors=path, lowercase=False).fit(["a Bob"]).oov_rate_ == 0.0
 
 
 def test_a_wrong_file_is_told_before_the_documents_are_read(cls, tmp_path, put):
@@ -160,8 +184,8 @@ def test_a_wrong_file_is_told_before_the_documents_are_read(cls, tmp_path, put):
         cls(vectors=path).fit(documents())
     path = put("a 1 2\nb 1\n")
     message = (
-        f"{path}: line 2 must hold a word and 2 numbers, found b'b 1\\n'. Give a "
-        f"word2vec or GloVe file; a binary one must end in .bin."
+        f"{path}: line 2 must hold a word and 2 numbers, separated by spaces, found "
+        f"b'b 1\\n'. Give a word2vec or GloVe file; a binary one must end in .bin."
     )
     with pytest.raises(ValueError, match=sure(message)):
         cls(vectors=path).fit(documents())

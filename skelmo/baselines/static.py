@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from abc import abstractmethod
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -22,7 +23,7 @@ from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
 from skelmo.baselines.vector_files import read_vectors, write_vectors
 from skelmo.baselines.word_rows import UNKNOWN, Indexed, WordRows, index_part
-from skelmo.estimators.base import DocumentEstimator
+from skelmo.estimators.base import DocumentEstimator, undone_on_failure
 from skelmo.estimators.callbacks import fit_task
 from skelmo.text.analysis import Analyzer
 from skelmo.text.documents import stream_documents
@@ -32,11 +33,15 @@ from skelmo.validation import (
     check_corpus_size,
     check_not_empty,
     column_name,
+    stack_level,
 )
 
 # From word indices, counts of the words and a seed to their vectors.
 Train = Callable[[WordRows, list[str], NDArray[np.int64], int], NDArray[np.float32]]
 
+NEARLY_ALL = 0.9  # of so many tokens, without a vector: a warning
+ENOUGH_TOKENS = 100
+MANY_CASED = 0.1  # of the words, with capitals where none are looked up: a warning
 _N_SPECIAL = len(build_vocabulary(Counter()))
 
 COMMON: dict[str, list[Any]] = {
@@ -70,6 +75,7 @@ class StaticVectorizer(
     _parameter_constraints: dict[str, list[Any]] = COMMON
 
     @_fit_context(prefer_skip_nested_validation=True)
+    @undone_on_failure
     def fit(self, X: Any, y: Any = None) -> StaticVectorizer:
         """Learn the vectors of words, or read them, and count the words.
 
@@ -85,11 +91,18 @@ class StaticVectorizer(
         Returns
         -------
         self : estimator
+
+        Warns
+        -----
+        UserWarning
+            If nine of ten tokens, of a hundred or more, have no vector in a file, or
+            one of ten words there has capitals and words are looked up in lower case.
         """
         self._fit(X, y)
         return self
 
     @_fit_context(prefer_skip_nested_validation=True)
+    @undone_on_failure
     def fit_transform(self, X: Any, y: Any = None) -> NDArray[np.float32]:
         """Fit, then transform the same documents, which are read once.
 
@@ -281,7 +294,9 @@ class StaticVectorizer(
                 self._learn(indexed, train, seed)
             elif given is not None:
                 self.vocabulary_, self.vectors_ = given
+                self.__dict__.pop("loss_curve_", None)  # of vectors learned before
                 self._count(indexed)
+                self._warn_of_other_words(owner)
         return indexed
 
     def _learn(self, indexed: Indexed, train: Train, seed: int) -> None:
@@ -319,6 +334,25 @@ class StaticVectorizer(
         self.oov_rate_ = 1 - int(self.word_counts_.sum()) / max(self.n_tokens_, 1)
         if not self.n_tokens_:
             self.oov_rate_ = 0.0
+
+    def _warn_of_other_words(self, owner: str) -> None:
+        """Warn if the words of a file are hardly those of the documents."""
+        n_cased = sum(word != word.lower() for word in self.vocabulary_)
+        n_words = len(self.vocabulary_)
+        if self.lowercase and n_cased > MANY_CASED * n_words:
+            warnings.warn(
+                f"{owner} looks up words in lower case, but {n_cased} of the {n_words} "
+                f"words in {self.vectors} have capitals, and are never found. Set "
+                f"lowercase=False.",
+                stacklevel=stack_level(),
+            )
+        if self.oov_rate_ > NEARLY_ALL and self.n_tokens_ >= ENOUGH_TOKENS:
+            warnings.warn(
+                f"{owner} has no vector in {self.vectors} for {self.oov_rate_:.1%} of "
+                f"the {self.n_tokens_} tokens. Give vectors of the same language, "
+                f"tokenisation and case.",
+                stacklevel=stack_level(),
+            )
 
     def _analyzer(self) -> Analyzer:
         return Analyzer(self.tokenizer, self.sentence_splitter, "sentence", self.input)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import warnings
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar, cast
 
 import numpy as np
 import torch
@@ -22,6 +23,34 @@ from skelmo.validation import (
     stack_level,
 )
 from skelmo.version import __version__
+
+Method = TypeVar("Method", bound=Callable[..., Any])
+
+
+def undone_on_failure(fit: Method) -> Method:
+    """Have a method that fails, or is interrupted, leave its estimator as it was.
+
+    Parameters
+    ----------
+    fit : callable
+        A method that puts attributes in the place of others, and changes none.
+
+    Returns
+    -------
+    fit : callable
+    """
+
+    @functools.wraps(fit)
+    def whole_or_not(self: Any, *args: Any, **kwargs: Any) -> Any:
+        before = dict(vars(self))
+        try:
+            return fit(self, *args, **kwargs)
+        except BaseException:
+            vars(self).clear()
+            vars(self).update(before)
+            raise
+
+    return cast(Method, whole_or_not)
 
 
 class DocumentEstimator(CallbackSupportMixin, LinkMixin, BaseEstimator):

@@ -16,6 +16,7 @@ from sklearn.utils.validation import check_is_fitted
 from skelmo.estimators.base import (
     DocumentEstimator,
     checked_version,
+    undone_on_failure,
     warn_of_slow_precision,
 )
 from skelmo.estimators.callbacks import FitTasks
@@ -314,6 +315,7 @@ default=((1, 32), (2, 32), (3, 64), (4, 128), (5, 128), (6, 128))
         self.random_state, self.verbose = random_state, verbose
 
     @_fit_context(prefer_skip_nested_validation=True)
+    @undone_on_failure
     def fit(self, X: Any, y: Any = None, X_val: Any = None) -> ElmoLanguageModel:
         """Pre-train on documents.
 
@@ -335,6 +337,7 @@ default=((1, 32), (2, 32), (3, 64), (4, 128), (5, 128), (6, 128))
         return self._fit(X, y, X_val)
 
     @_fit_context(prefer_skip_nested_validation=True)
+    @undone_on_failure
     def partial_fit(self, X: Any, y: Any = None) -> ElmoLanguageModel:
         """Go through more documents once, at the rate `learning_rate_init`.
 
@@ -549,6 +552,7 @@ default=((1, 32), (2, 32), (3, 64), (4, 128), (5, 128), (6, 128))
         return self
 
     @_fit_context(prefer_skip_nested_validation=True)
+    @undone_on_failure
     def _fit_sequences(self, sequences: Sequences, X: Any) -> ElmoLanguageModel:
         """Train on documents that are cut into tokens; X is for the callbacks alone."""
         tasks = FitTasks(self, "fit", self.max_epochs, X, None)

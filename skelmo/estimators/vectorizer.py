@@ -28,6 +28,7 @@ from skelmo.encoding.settings import EncoderSettings
 from skelmo.estimators.base import (
     DocumentEstimator,
     checked_version,
+    undone_on_failure,
     warn_of_slow_precision,
 )
 from skelmo.estimators.callbacks import fit_task, training_task
@@ -220,6 +221,7 @@ default=("mean", "std")
         self.verbose = verbose
 
     @_fit_context(prefer_skip_nested_validation=True)
+    @undone_on_failure
     def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> ElmoVectorizer:
         """Load or train the language model, and learn the mix of layers if asked to.
 
@@ -241,6 +243,7 @@ default=("mean", "std")
         return self
 
     @_fit_context(prefer_skip_nested_validation=True)
+    @undone_on_failure
     def fit_transform(
         self, X: Any, y: Any = None, sample_weight: Any = None
     ) -> NDArray[np.float32]:
