@@ -20,6 +20,32 @@ from pathlib import Path
 _ABANDONED = 24 * 3600.0  # seconds; nobody still writes what is so old
 
 
+def user_path(path: str | os.PathLike[str]) -> Path:
+    """Return a path that a user gave, to read or to write, with "~" expanded.
+
+    Parameters
+    ----------
+    path : str or os.PathLike
+
+    Returns
+    -------
+    path : pathlib.Path
+
+    Raises
+    ------
+    ValueError
+        If there is no home directory to put in the place of "~".
+    """
+    given = Path(os.fsdecode(path))
+    try:
+        return given.expanduser()
+    except RuntimeError as error:
+        raise ValueError(
+            f"{given}: cannot be found, as the home directory is not known ({error}). "
+            f"Give the whole path."
+        ) from error
+
+
 def make_directory(path: str | os.PathLike[str]) -> Path:
     """Return `path`, a directory to write to, made if need be.
 
@@ -36,7 +62,7 @@ def make_directory(path: str | os.PathLike[str]) -> Path:
     ValueError
         If it is a file.
     """
-    directory = Path(path)
+    directory = user_path(path)
     if directory.exists() and not directory.is_dir():
         raise ValueError(
             f"{directory}: must be a directory to save to, found a file. Give another "

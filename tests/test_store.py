@@ -5,6 +5,7 @@ import json
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -125,12 +126,10 @@ def test_cache_that_is_a_file_is_answered(tmp_path):
 
 
 def test_file_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
-    from skelmo.comparison import store
-
     def killed(directory, name, *args):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(store.Path, "replace", killed)
+    monkeypatch.setattr(Path, "replace", killed)
     with pytest.raises(KeyboardInterrupt, match="^$"):
         run(tmp_path)
     assert list(tmp_path.glob("*.json")) == []

@@ -12,7 +12,7 @@ from typing import IO, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from skelmo.files import replace_file
+from skelmo.files import replace_file, user_path
 from skelmo.text.word_vectors import read_word_vectors
 
 
@@ -67,7 +67,7 @@ def write_vectors(
     ValueError
         If the format cannot hold a word.
     """
-    path = Path(path)
+    path = user_path(path)
     encoded = [_encoded(word, owner) for word in words]
     is_binary = path.name.removesuffix(".gz").endswith(".bin")
     write = _write_binary if is_binary else _write_text

@@ -9,6 +9,7 @@ from typing import Any
 
 from skelmo.cli.model_directories import size_of
 from skelmo.cli.options import InfoOptions
+from skelmo.files import user_path
 from skelmo.models.history import EpochRecord
 from skelmo.pretrained import registry
 from skelmo.pretrained.saved_model import (
@@ -27,7 +28,7 @@ def run(options: InfoOptions) -> None:
     options : InfoOptions
     """
     model = registry.load(options.model)
-    path = registry.BUNDLED.get(options.model, Path(options.model).expanduser())
+    path = registry.BUNDLED.get(options.model, user_path(options.model))
     found = _found(model, path)
     if options.json:
         sys.stdout.write(json.dumps(found) + "\n")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -13,7 +12,7 @@ from sklearn.utils._optional_dependencies import check_matplotlib_support
 from skelmo.comparison.page import page_of, table_html
 from skelmo.comparison.summary import shown_table, summary_of
 from skelmo.comparison.tables import Tables
-from skelmo.files import replace_file
+from skelmo.files import replace_file, user_path
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -109,7 +108,7 @@ class Comparison:
         """
         page = page_of(self._tables)
         if path is not None:
-            target = Path(path).expanduser()
+            target = user_path(path)
             replace_file(target, lambda staged: staged.write_text(page, "utf-8"))
         return page
 

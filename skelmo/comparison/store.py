@@ -9,7 +9,6 @@ import pickle
 import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
-from pathlib import Path
 from types import FunctionType
 from typing import Any
 
@@ -21,7 +20,7 @@ import torch
 from sklearn.frozen import FrozenEstimator
 
 from skelmo.comparison.fold_result import FoldResult
-from skelmo.files import make_directory, replace_file
+from skelmo.files import make_directory, replace_file, user_path
 from skelmo.version import __version__
 
 FORMAT = 1
@@ -41,7 +40,7 @@ class ResultStore:
     def __init__(self, directory: str | os.PathLike[str] | None) -> None:
         self.directory = None
         if directory is not None:
-            self.directory = make_directory(Path(directory).expanduser())
+            self.directory = make_directory(directory)
 
     def get(self, key: str) -> FoldResult | None:
         """Return a result.
@@ -171,10 +170,10 @@ def _constants(code: Any) -> list[Any]:
 def _files_at(value: str | os.PathLike[str]) -> list[Any]:
     """Return names, sizes and times of the files that a path or a name may mean."""
     try:
-        path = Path(value).expanduser()
+        path = user_path(value)
         files = sorted(path.iterdir()) if path.is_dir() else [path]
         stats = [(file.name, file.stat()) for file in files]
-    except (OSError, ValueError, RuntimeError):  # no path, or too long for one
+    except (OSError, ValueError):  # no path, or too long for one
         return []
     return [[name, stat.st_size, stat.st_mtime_ns] for name, stat in stats]
 

@@ -8,7 +8,7 @@ import tarfile
 import time
 import urllib.request
 from numbers import Integral, Real
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import NamedTuple
 
 import numpy as np
@@ -17,7 +17,7 @@ from sklearn.utils._param_validation import Interval, validate_params
 from tqdm import tqdm
 
 from skelmo.datasets._output import OUTPUT_CONSTRAINTS, convert
-from skelmo.files import replace_file
+from skelmo.files import replace_file, user_path
 
 
 class _RemoteFile(NamedTuple):
@@ -108,7 +108,7 @@ def fetch_movie_reviews(
     >>> X, y = fetch_movie_reviews(return_X_y=True)  # doctest: +SKIP
     """
     directory = data_home or os.environ.get("SKELMO_DATA") or "~/skelmo_data"
-    path = Path(directory).expanduser() / _MOVIE_REVIEWS.filename
+    path = user_path(directory) / _MOVIE_REVIEWS.filename
     content = path.read_bytes() if path.is_file() else b""
     if _sha256(content) != _MOVIE_REVIEWS.sha256:
         if not download_if_missing:

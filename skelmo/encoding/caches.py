@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
+from difflib import SequenceMatcher
 from pathlib import Path
 from typing import Any
 
 from skelmo.encoding import token_cache
 from skelmo.encoding.activation_cache import ActivationCache, CacheInfo, MemoryCache
 from skelmo.encoding.disk_cache import DiskCache
-from skelmo.files import remove_directory
+from skelmo.files import remove_directory, user_path
 from skelmo.models import shared
 from skelmo.text import token_memory
 
 _memory = MemoryCache()
+_ALIKE = 0.8  # two words, by the share of their letters that match
 
 
 def cache_of(cache: str | os.PathLike[str] | None) -> ActivationCache | None:
@@ -30,7 +32,21 @@ def cache_of(cache: str | os.PathLike[str] | None) -> ActivationCache | None:
     """
     if cache is None:
         return None
+    _check_spelling(cache)
     return _memory if cache == "memory" else DiskCache(cache)
+
+
+def _check_spelling(cache: str | os.PathLike[str]) -> None:
+    """Raise for what would be a directory of nearly the name of a keyword."""
+    if not isinstance(cache, str) or cache == "memory" or Path(cache).name != cache:
+        return
+    folded = cache.strip().casefold()
+    alike = SequenceMatcher(None, folded, "memory").ratio()
+    if folded == "none" or alike > _ALIKE:
+        raise ValueError(
+            f"cache must be 'memory', None or a directory, got {cache!r}. Write "
+            f"'./{cache}' if a directory of that name is meant."
+        )
 
 
 def models_directory(cache: str | os.PathLike[str]) -> Path | None:
@@ -45,7 +61,8 @@ def models_directory(cache: str | os.PathLike[str]) -> Path | None:
     directory : pathlib.Path or None
         None is in memory alone.
     """
-    return None if cache == "memory" else Path(cache) / "models"
+    _check_spelling(cache)
+    return None if cache == "memory" else user_path(cache) / "models"
 
 
 def cache_info(cache: str | os.PathLike[str] = "memory") -> CacheInfo:

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skelmo.encoding.activation_cache import CacheInfo
+from skelmo.files import user_path
 from skelmo.forks import Lock
 from skelmo.validation import stack_level
 
@@ -87,7 +88,7 @@ class DiskCache:
     def __init__(
         self, directory: str | os.PathLike[str], max_bytes: int = MAX_BYTES
     ) -> None:
-        self.directory = Path(directory).expanduser().absolute()
+        self.directory = user_path(directory).absolute()
         self.path = self.directory / FILE_NAME
         self.max_bytes = max_bytes
 

@@ -8,7 +8,6 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from hashlib import sha256
 from numbers import Integral
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,7 +18,7 @@ from sklearn.utils import Tags
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
-from skelmo.encoding.caches import models_directory
+from skelmo.encoding.caches import cache_of, models_directory
 from skelmo.encoding.features import Features
 from skelmo.encoding.layer_choice import LayerChoice
 from skelmo.encoding.layer_mix import learn_mix
@@ -43,6 +42,7 @@ from skelmo.estimators.parameters import (
     check_sample_weight,
     check_targets,
 )
+from skelmo.files import user_path
 from skelmo.models import shared
 from skelmo.models.source import ModelReference, key_of, source_of
 from skelmo.models.trained import TrainedModel
@@ -405,6 +405,7 @@ default=("mean", "std")
         """Fit; return the documents, and the layers that a mix was learned on."""
         owner = type(self).__name__
         pooling = check_pooling(self.pooling, owner)
+        cache_of(self.cache)  # refuses what is nearly a keyword
         is_learned = isinstance(self.layers, str) and self.layers == "learned"
         if is_learned:
             check_targets(y, owner)
@@ -528,7 +529,7 @@ def _training_key(parameters: dict[str, Any], sequences: Sequences) -> bytes | N
         learned_from["init"] = key_of(learned_from["init"])
     if learned_from["init_word_vectors"] is not None:
         # A path always: no word vectors come with the package.
-        path = Path(os.fspath(learned_from["init_word_vectors"]))
+        path = user_path(learned_from["init_word_vectors"])
         learned_from["init_word_vectors"] = key_of(path)
     hasher = sha256(ascii((__version__, learned_from, sequences.tokens)).encode())
     for array in (sequences.token_ids, sequences.offsets, sequences.document_offsets):

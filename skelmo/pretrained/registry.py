@@ -8,6 +8,7 @@ import zipfile
 from pathlib import Path
 from typing import NamedTuple
 
+from skelmo.files import user_path
 from skelmo.pretrained.bilm_format import read_bilm
 from skelmo.pretrained.model_files import ModelFiles
 from skelmo.pretrained.safetensors_format import read_model
@@ -16,6 +17,7 @@ from skelmo.pretrained.saved_model import SavedModel
 # Name: directory inside the package.
 BUNDLED = {"en": Path(__file__).parent / "models" / "en"}
 
+_MANY_LANGUAGES = {"config.json", "encoder.pkl", "token_embedder.pkl"}
 _PICKLE_SUFFIXES = (".pt", ".pth", ".pkl", ".pickle", ".bin", ".ckpt", ".joblib")
 
 
@@ -78,7 +80,7 @@ def find(name_or_path: str | os.PathLike[str]) -> Path:
         )
     if isinstance(name_or_path, str) and name_or_path in BUNDLED:
         return BUNDLED[name_or_path]
-    return Path(os.fspath(name_or_path)).expanduser()
+    return user_path(name_or_path)
 
 
 def load(name_or_path: str | os.PathLike[str]) -> SavedModel:
@@ -120,6 +122,11 @@ def _read(path: Path) -> SavedModel:
     with ModelFiles(path) as files:
         names = files.names
         listing = files.listing()
+    if {*names} >= _MANY_LANGUAGES:
+        raise ValueError(
+            f"{path}: holds a model of ELMoForManyLangs ({', '.join(sorted(names))}), "
+            f"which cannot be read. Give a model of skelmo, AllenNLP or bilm-tf."
+        )
     if "config.json" in names:
         return read_model(path)
     if any(name.lower().endswith((".json", ".hdf5", ".h5")) for name in names):

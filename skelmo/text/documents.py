@@ -12,6 +12,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, BinaryIO
 
+from skelmo.files import user_path
 from skelmo.validation import iterate_documents
 
 # A Python may have been built without the last two: imported when there is a file.
@@ -60,7 +61,7 @@ def stream_documents(
             "document on each line."
         )
     if isinstance(X, os.PathLike):
-        path = Path(os.fsdecode(X))
+        path = user_path(X)
         _check_path(path, owner, input)
         return _documents_in(path, owner)
     return iterate_documents(X, owner=owner, missing=missing, input=input)

@@ -14,6 +14,8 @@ from typing import IO, NamedTuple, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from skelmo.files import user_path
+
 _PICKLE = b"\x80"  # how gensim's own `save` begins
 _GZIP = b"\x1f\x8b"
 _KINDS = "Give a word2vec or GloVe file; a binary one must end in .bin."
@@ -56,7 +58,7 @@ def read_word_vectors(
         If it is none of these formats, damaged, not in UTF-8, or has numbers that are
         not finite.
     """
-    path = Path(path)
+    path = user_path(path)
     if not path.is_file():
         raise FileNotFoundError(
             f"{path}: no such file of word vectors. Give the path of a word2vec or "

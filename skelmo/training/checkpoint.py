@@ -23,7 +23,7 @@ from safetensors.torch import load as read_tensors
 from safetensors.torch import save as write_tensors
 from torch import Tensor
 
-from skelmo.files import replace_file
+from skelmo.files import replace_file, user_path
 
 logger = logging.getLogger(__name__)
 
@@ -51,7 +51,7 @@ class Checkpointer:
     """
 
     def __init__(self, root: str | os.PathLike[str], run: str) -> None:
-        self.directory = Path(root) / run
+        self.directory = user_path(root) / run
 
     def write(self, checkpoint: Checkpoint, n_steps: int) -> None:
         """Write a checkpoint, then drop all but the last two.

@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from skelmo.files import user_path
 from skelmo.nn.bilm import BiLMConfig
 from skelmo.nn.device import torch_device, working_precision
 from skelmo.training.state import TrainingOptions
@@ -74,8 +75,8 @@ def plan_from(parameters: Mapping[str, Any], owner: str) -> Plan:
         parameters["validation_fraction"],
         parameters["dropout"],
         parameters["tie_weights"],
-        None if vectors is None else os.fspath(vectors),
-        None if checkpoint is None else os.fspath(checkpoint),
+        None if vectors is None else os.fspath(user_path(vectors)),
+        None if checkpoint is None else os.fspath(user_path(checkpoint)),
         str(torch_device(parameters["device"])),
     )
 
