@@ -191,7 +191,8 @@ def stack_level() -> int:
 
 
 def _is_ours(module: str) -> bool:
-    return module.partition(".")[0] in ("skelmo", "sklearn")
+    # By contextlib a function of ours is decorated.
+    return module.partition(".")[0] in ("skelmo", "sklearn", "contextlib")
 
 
 def check_column_name(name: str | None, fitted: Any, owner: str) -> None:
@@ -230,6 +231,11 @@ def _check_holder(X: Any, owner: str) -> None:
             f"{owner} needs documents, but X is a sparse {type(X).__name__}: sparse "
             f"data is not supported. Pass the texts themselves."
         )
+    if hasattr(X, "collect") and hasattr(X, "collect_schema"):
+        raise TypeError(
+            f"{owner} needs documents, but X is a {type(X).__name__}, which holds none "
+            f"yet. Pass X.collect()."
+        )
     if isinstance(X, bytes | Mapping) or not isinstance(X, Iterable):
         raise TypeError(
             f"{owner} needs an iterable of documents, got {_shown(X)}. "
@@ -239,27 +245,43 @@ def _check_holder(X: Any, owner: str) -> None:
 
 def _one_column(X: Any, owner: str) -> tuple[Iterable[Any], str | None]:
     """Return the values of X and the name of its column."""
+    if hasattr(X, "column_names") and hasattr(X, "itercolumns"):  # Arrow's tables
+        name = _only(list(X.column_names), owner)
+        return X.column(name).to_pylist(), name
     _check_holder(X, owner)
     if hasattr(X, "columns") and hasattr(X, "shape"):
-        columns = list(X.columns)
-        if len(columns) != 1:
-            raise ValueError(
-                f"{owner} takes one column of text, but X has {len(columns)}: "
-                f"{', '.join(map(repr, columns))}. Choose one, X[{_first(columns)!r}], "
-                f"or use ColumnTransformer([('text', {owner}(), "
-                f"{_first(columns)!r})])."
-            )
-        name = columns[0]
-        return X[name], name if isinstance(name, str) else None
+        name = _only(list(X.columns), owner)
+        return _values(X[name]), name if isinstance(name, str) else None
     if isinstance(X, np.ndarray):
-        return _array_column(X, owner), None
+        return _values(_array_column(X, owner)), None
     name = getattr(X, "name", None)
     # polars calls a series without a name "".
-    return X, name if isinstance(name, str) and name else None
+    return _values(X), name if isinstance(name, str) and name else None
 
 
-def _first(columns: list[Any]) -> Any:
-    return columns[0] if columns else "text"
+def _only(columns: list[Any], owner: str) -> Any:
+    """Return the only one of some columns, or raise."""
+    if len(columns) == 1:
+        return columns[0]
+    first = columns[0] if columns else "text"
+    raise ValueError(
+        f"{owner} takes one column of text, but X has {len(columns)}: "
+        f"{', '.join(map(repr, columns))}. Choose one, X[{first!r}], or use "
+        f"ColumnTransformer([('text', {owner}(), {first!r})])."
+    )
+
+
+def _values(column: Any) -> Any:
+    """Return a column whose values are Python's, with None for a masked one."""
+    if isinstance(column, np.ma.MaskedArray):
+        plain = column.data.astype(object)
+        plain[np.ma.getmaskarray(column)] = None
+        return plain
+    if hasattr(column, "to_pylist"):  # Arrow's arrays, of scalars of its own
+        return column.to_pylist()
+    if type(column).__module__.startswith("polars."):  # of lists it makes series
+        return column.to_list()
+    return column
 
 
 def _array_column(X: np.ndarray, owner: str) -> np.ndarray:
@@ -325,7 +347,7 @@ def _as_tokens(value: Any, row: int, owner: str) -> list[Any]:
 
 def _shown(value: Any) -> str:
     """Return type and value, the value cut."""
-    text = repr(value)
+    text = " ".join(repr(value).split())
     if len(text) > _LONGEST_VALUE:
         text = text[:_LONGEST_VALUE] + "..."
     return f"{type(value).__name__} {text}"

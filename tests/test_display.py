@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from matplotlib import pyplot as plt
 from sklearn.exceptions import NotFittedError
+from sklearn.frozen import FrozenEstimator
 
-from skelmo import ElmoLanguageModel
+from skelmo import ElmoLanguageModel, ElmoVectorizer
 from skelmo.display import (
     LayerWeightsDisplay,
     PerplexityDisplay,
@@ -65,6 +66,18 @@ def test_unfitted_model_is_refused():
         NotFittedError, match="^This ElmoLanguageModel instance is not fitted yet"
     ):
         PerplexityDisplay.from_estimator(ElmoLanguageModel())
+
+
+def test_perplexity_of_a_vectorizer_is_that_of_its_language_model(language_model):
+    vectorizer = ElmoVectorizer(language_model=FrozenEstimator(language_model))
+    vectorizer.fit(["a"])
+    message = (
+        "PerplexityDisplay.from_estimator draws the history of a fitted "
+        "ElmoLanguageModel, got ElmoVectorizer. Pass its language_model_."
+    )
+    with pytest.raises(TypeError, match=f"^{message}$"):
+        PerplexityDisplay.from_estimator(vectorizer)
+    PerplexityDisplay.from_estimator(vectorizer.language_model_)
 
 
 @pytest.mark.parametrize(

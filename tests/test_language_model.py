@@ -106,12 +106,22 @@ def test_a_document_without_tokens_scores_nan_and_counts_for_nothing(
 
 def test_likelihoods_need_a_token(language_model):
     message = (
-        "ElmoLanguageModel needs at least 1 token to give likelihoods, but X has 2 "
+        "ElmoLanguageModel needs at least 1 token to give a perplexity, but X has 2 "
         "documents and no token. Pass some text."
     )
-    for method in ("score", "perplexity", "score_samples"):
+    for method in ("score", "perplexity"):
         with pytest.raises(ValueError, match=sure(message)):
             getattr(language_model, method)(["", " "])
+
+
+@pytest.mark.parametrize("size", [1, 2, 3])
+def test_documents_score_alike_in_any_chunks(size, language_model, texts):
+    documents = ["", texts[0], "", "", texts[1]]
+    whole = language_model.score_samples(documents)
+    chunks = [documents[k : k + size] for k in range(0, 6, size)] + [[]]
+    parts = [language_model.score_samples(chunk) for chunk in chunks]
+    assert [len(part) for part in parts] == [len(chunk) for chunk in chunks]
+    np.testing.assert_allclose(np.concatenate(parts), whole, rtol=1e-6)
 
 
 def test_history_makes_a_frame(model, texts):

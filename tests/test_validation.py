@@ -19,6 +19,8 @@ from skelmo.validation import (
     stack_level,
 )
 
+pa = pytest.importorskip("pyarrow")
+
 TEXTS = ["One cat.", "two", ""]
 STRING_DTYPE = np.dtypes.StringDType(na_object=np.nan)
 HOLDERS = {
@@ -27,6 +29,12 @@ HOLDERS = {
     "dict values": dict(enumerate(TEXTS)).values(),
     "object array": np.array(TEXTS, dtype=object),
     "str array": np.array(TEXTS),
+    "masked array": np.ma.array(TEXTS),
+    "Arrow array": pa.array(TEXTS),
+    "Arrow dictionary": pa.array(TEXTS).dictionary_encode(),
+    "Arrow chunks": pa.chunked_array([TEXTS[:1], TEXTS[1:]]),
+    "Arrow table": pa.table({"text": TEXTS}),
+    "Arrow batch": pa.RecordBatch.from_pydict({"text": TEXTS}),
     "StringDType array": np.array(TEXTS, dtype=STRING_DTYPE),
     "column array": np.array(TEXTS)[:, None],
     "pandas object": pd.Series(TEXTS, dtype=object),
@@ -126,6 +134,10 @@ WITH_MISSING = {
     "category": pd.Series(["a", None, "b"], dtype="category"),
     "pyarrow": pd.Series(["a", None, "b"], dtype="string[pyarrow]"),
     "polars": pl.Series(["a", None, "b"]),
+    "Arrow": pa.array(["a", None, "b"]),
+    "Arrow table": pa.table({"text": ["a", None, "b"]}),
+    "masked": np.ma.array(["a", "x", "b"], mask=[0, 1, 0]),
+    "masked objects": np.ma.array(np.array(["a", 3, "b"], object), mask=[0, 1, 0]),
     "StringDType": np.array(["a", np.nan, "b"], dtype=STRING_DTYPE),
 }
 
@@ -272,6 +284,37 @@ def test_iterate_documents_shows_what_is_no_token(document, shown):
     )
     with pytest.raises(TypeError, match=re.escape(message)):
         documents_of([["a"], document], input="tokens")
+
+
+@pytest.mark.parametrize("make", [pl.Series, pa.array, pd.Series, list])
+def test_columns_of_lists_hold_tokens_or_are_refused(make):
+    X = make([["a", "b"], [], ["c"]])
+    assert documents_of(X, input="tokens") == [["a", "b"], [], ["c"]]
+    message = (
+        "Owner: row 0 of X must be a str, got list ['a', 'b']. Join it to a text, or "
+        "set input='tokens'."
+    )
+    with pytest.raises(TypeError, match=f"^{re.escape(message)}$"):
+        documents_of(X)
+
+
+def test_arrow_tables_are_told_apart_by_their_columns():
+    assert column_name(pa.table({"text": ["a"]}), "Owner") == "text"
+    message = (
+        "Owner takes one column of text, but X has 2: 'a', 'b'. Choose one, X['a'], or "
+        "use ColumnTransformer([('text', Owner(), 'a')])."
+    )
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        documents_of(pa.table({"a": ["x"], "b": ["y"]}))
+
+
+def test_a_lazy_frame_is_to_be_collected():
+    message = (
+        "Owner needs documents, but X is a LazyFrame, which holds none yet. Pass "
+        "X.collect()."
+    )
+    with pytest.raises(TypeError, match=f"^{re.escape(message)}$"):
+        documents_of(pl.DataFrame({"text": ["a"]}).lazy())
 
 
 def test_check_not_empty():

@@ -62,9 +62,21 @@ class PerplexityDisplay:
         Returns
         -------
         display : PerplexityDisplay
+
+        Raises
+        ------
+        TypeError
+            If it is another estimator.
         """
         check_matplotlib_support(f"{cls.__name__}.from_estimator")
         check_is_fitted(estimator)
+        if not hasattr(estimator, "history_"):
+            inner = hasattr(estimator, "language_model_")
+            raise TypeError(
+                f"{cls.__name__}.from_estimator draws the history of a fitted "
+                f"ElmoLanguageModel, got {type(estimator).__name__}. Pass "
+                f"{'its language_model_' if inner else 'one'}."
+            )
         return cls(history=estimator.history_).plot(ax=ax)
 
     def plot(self, ax: Any = None) -> PerplexityDisplay:

@@ -369,8 +369,7 @@ default=((1, 32), (2, 32), (3, 64), (4, 128), (5, 128), (6, 128))
             ``forward``, ``backward``, and ``mean``: the exponential of the mean of both
             directions' negative log-likelihoods per token.
         """
-        nll, n_predictions = self._document_nll(X)
-        return Perplexity.of(nll.sum(axis=0), n_predictions.sum())
+        return Perplexity.of(*self._total_nll(X))
 
     def score(self, X: Any, y: Any = None) -> float:
         """Return ``-log(perplexity(X).mean)``, in nats per token: higher is better.
@@ -385,8 +384,8 @@ default=((1, 32), (2, 32), (3, 64), (4, 128), (5, 128), (6, 128))
         -------
         score : float
         """
-        nll, n_predictions = self._document_nll(X)
-        return float(-nll.sum() / (2 * n_predictions.sum()))
+        nll, n_predictions = self._total_nll(X)
+        return float(-nll.sum() / (2 * n_predictions))
 
     def score_samples(self, X: Any) -> NDArray[np.float64]:
         """Return the `score` of each document; nan for one without tokens.
@@ -398,6 +397,8 @@ default=((1, 32), (2, 32), (3, 64), (4, 128), (5, 128), (6, 128))
         Returns
         -------
         scores : ndarray of shape (n_documents,), float64
+            Whether together or apart: the documents of a stream may be scored in any
+            chunks, one without documents too.
         """
         nll, n_predictions = self._document_nll(X)
         with np.errstate(invalid="ignore"):
@@ -577,7 +578,18 @@ default=((1, 32), (2, 32), (3, 64), (4, 128), (5, 128), (6, 128))
         owner = type(self).__name__
         check_softmax(self.model_, owner, "give likelihoods")
         sequences, _ = self._index(self._stream(X))
-        return document_nll(self.model_, sequences, owner)
+        return document_nll(self.model_, sequences)
+
+    def _total_nll(self, X: Any) -> tuple[NDArray[np.float64], int]:
+        """Return the negative log-likelihood and the predictions of all documents."""
+        nll, n_predictions = self._document_nll(X)
+        total = int(n_predictions.sum())
+        if not total:
+            raise ValueError(
+                f"{type(self).__name__} needs at least 1 token to give a perplexity, "
+                f"but X has {len(nll)} documents and no token. Pass some text."
+            )
+        return nll.sum(axis=0), total
 
     def _stream(self, X: Any) -> Iterator[Any]:
         return stream_documents(

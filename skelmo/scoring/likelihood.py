@@ -169,7 +169,7 @@ def check_softmax(model: TrainedModel, owner: str, purpose: str) -> None:
 
 
 def document_nll(
-    model: TrainedModel, sequences: Sequences, owner: str
+    model: TrainedModel, sequences: Sequences
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """Return the negative log-likelihood of each document.
 
@@ -178,27 +178,17 @@ def document_nll(
     model : TrainedModel
         With a softmax.
     sequences : Sequences
-    owner : str
-        The class that asks, for the message.
 
     Returns
     -------
     nll : ndarray of shape (N, 2), float64
         Forward and backward, in nats.
     n_predictions : ndarray of shape (N,), int64
-        Predictions in one direction: tokens plus one for each sequence.
+        Predictions in one direction: tokens plus one for each sequence; 0 for a
+        document without tokens.
 
-    Raises
-    ------
-    ValueError
-        If there is no token.
     """
     corpus = make_corpus(sequences, model.indexer)
-    if not len(sequences.lengths):
-        raise ValueError(
-            f"{owner} needs at least 1 token to give likelihoods, but X has "
-            f"{sequences.n_documents} documents and no token. Pass some text."
-        )
     which = np.arange(len(sequences.lengths))
     by_sequence = negative_log_likelihood(model.network, corpus, which)
     nll = np.zeros((sequences.n_documents, 2))
