@@ -186,7 +186,6 @@ def document_nll(
     n_predictions : ndarray of shape (N,), int64
         Predictions in one direction: tokens plus one for each sequence; 0 for a
         document without tokens.
-
     """
     corpus = make_corpus(sequences, model.indexer)
     which = np.arange(len(sequences.lengths))
