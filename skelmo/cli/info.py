@@ -77,6 +77,9 @@ def _rows(found: dict[str, Any]) -> list[tuple[str, str]]:
         rows.insert(4, ("word embedding", size))
     if "sequence" in found["parameters"]:
         rows.append(("reads", f"a {found['parameters']['sequence']} from fresh state"))
+    form = found["parameters"].get("unicode_normalization")
+    if form:
+        rows.append(("texts", f"put into Unicode's form {form}"))
     if training:
         rows += _training_rows(training)
     if found["skelmo_version"]:

@@ -31,6 +31,9 @@ LANGUAGE_MODEL = {
         str, "sentence", "", "what is read from a fresh state",
         ("sentence", "document"),
     ),
+    "unicode_normalization": Parameter(
+        str, "NFC", "FORM", "of Unicode, that texts are put into: NFC or NFKC"
+    ),
     "batch_tokens": Parameter(int, 512, "N", "tokens of a training step"),
     "max_epochs": Parameter(int, 10, "N", "passes over the texts at most"),
     "learning_rate_init": Parameter(float, 0.002, "RATE", "rate after the warm-up"),

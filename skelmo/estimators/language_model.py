@@ -77,6 +77,10 @@ class ElmoLanguageModel(DocumentEstimator):
         What a missing document (None, nan, NA) does: raise, or else be passed over.
     sequence : {"sentence", "document"}, default="sentence"
         What is read from a fresh state.
+    unicode_normalization : {"NFC", "NFKC"} or None, default="NFC"
+        Form that texts are put into, in training and ever after, so that a letter is
+        the same however it was typed; a byte order mark in front is dropped. None
+        leaves texts as they are, as do models of files that do not know of it.
     max_characters : int, default=50
         Bytes of a token that are read, two word markers included.
     char_embedding_dim : int, default=16
@@ -241,6 +245,7 @@ default=((1, 32), (2, 32), (3, 64), (4, 128), (5, 128), (6, 128))
         input: str = "text",
         missing: str = "error",
         sequence: str = "sentence",
+        unicode_normalization: str | None = "NFC",
         max_characters: int = _NETWORK.max_characters,
         char_embedding_dim: int = _NETWORK.char_embedding_dim,
         filters: Iterable[tuple[int, int]] = _NETWORK.filters,
@@ -290,22 +295,21 @@ default=((1, 32), (2, 32), (3, 64), (4, 128), (5, 128), (6, 128))
         self.tokenizer, self.sentence_splitter = tokenizer, sentence_splitter
         self.input, self.missing = input, missing
         self.sequence, self.max_characters = sequence, max_characters
+        self.unicode_normalization = unicode_normalization
         self.char_embedding_dim, self.filters = char_embedding_dim, filters
         self.n_highway, self.activation = n_highway, activation
         self.word_embedding_dim = word_embedding_dim
-        self.init_word_vectors = init_word_vectors
+        self.init_word_vectors, self.lowercase = init_word_vectors, lowercase
         self.hidden_size, self.proj_size = hidden_size, proj_size
-        self.num_layers, self.lowercase = num_layers, lowercase
         self.cell_clip, self.proj_clip = cell_clip, proj_clip
-        self.skip_connections = skip_connections
+        self.num_layers, self.skip_connections = num_layers, skip_connections
         self.min_count, self.max_vocabulary = min_count, max_vocabulary
         self.softmax, self.n_samples, self.tie_weights = softmax, n_samples, tie_weights
         self.solver, self.momentum, self.learning_rate = solver, momentum, learning_rate
         self.learning_rate_init, self.warmup = learning_rate_init, warmup
-        self.alpha, self.l1 = alpha, l1
-        self.dropout, self.word_dropout = dropout, word_dropout
-        self.misspelling, self.batch_tokens = misspelling, batch_tokens
-        self.max_grad_norm = max_grad_norm
+        self.alpha, self.l1, self.dropout = alpha, l1, dropout
+        self.word_dropout, self.misspelling = word_dropout, misspelling
+        self.batch_tokens, self.max_grad_norm = batch_tokens, max_grad_norm
         self.max_epochs, self.max_time = max_epochs, max_time
         self.early_stopping, self.n_iter_no_change = early_stopping, n_iter_no_change
         self.validation_fraction, self.tol = validation_fraction, tol
@@ -470,7 +474,11 @@ default=((1, 32), (2, 32), (3, 64), (4, 128), (5, 128), (6, 128))
     def analyzer(self) -> Analyzer:
         """From a document to sequences of tokens."""
         return Analyzer(
-            self.tokenizer, self.sentence_splitter, self.sequence, self.input
+            self.tokenizer,
+            self.sentence_splitter,
+            self.sequence,
+            self.input,
+            self.unicode_normalization,
         )
 
     @property
@@ -524,6 +532,7 @@ default=((1, 32), (2, 32), (3, 64), (4, 128), (5, 128), (6, 128))
         """Bring the model to the device that `device` names here."""
         if "network_" in state:
             state = _with_model(state)
+        state = {"unicode_normalization": None, **state}  # the first pickles lack it
         if "model_" in state:
             state = checked_version(state, type(self).__name__)
             model = state["model_"].to(here(state["device"]))
@@ -616,6 +625,7 @@ default=((1, 32), (2, 32), (3, 64), (4, 128), (5, 128), (6, 128))
         check_functions(saved, parameters)
         known = saved.settings.get("parameters", {})
         known = {k: v for k, v in known.items() if not isinstance(v, dict)}
+        known = {"unicode_normalization": None, **known}  # the first files lack it
         architecture = {name: getattr(saved.config, name) for name in ARCHITECTURE}
         return self.set_params(**{**known, **architecture, **parameters})
 

@@ -42,6 +42,7 @@ LANGUAGE_MODEL: dict[str, list[Any]] = {
     "input": [StrOptions({"text", "tokens"})],
     "missing": [StrOptions({"error", "empty", "nan"})],
     "sequence": [StrOptions({"sentence", "document"})],
+    "unicode_normalization": [StrOptions({"NFC", "NFKC"}), None],
     "init_word_vectors": [str, os.PathLike, None],
     "min_count": [Interval(Integral, 1, None, closed="left")],
     "max_vocabulary": [Interval(Integral, 4, None, closed="left"), None],

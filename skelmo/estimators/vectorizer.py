@@ -377,6 +377,7 @@ default=("mean", "std")
             self.sentence_splitter or model.sentence_splitter,
             model.sequence,
             self.input,
+            model.unicode_normalization,
         )
 
     def _features_of(

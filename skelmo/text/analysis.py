@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, cast
 
 from skelmo.text.tokenization import split_sentences, tokenize
 
@@ -24,19 +25,26 @@ class Analyzer:
         What is read from a fresh state: each sentence, or the whole document.
     input : {"text", "tokens"}, default="text"
         "tokens" takes a list of tokens, or a list of such sentences.
+    unicode_normalization : {"NFC", "NFKC"}, optional
+        Form that texts and tokens are put into first, without a byte order mark in
+        front; by default they are left as they are.
     """
 
     tokenizer: Callable[[str], Iterable[str]] | None = None
     sentence_splitter: Callable[[str], Iterable[str]] | str | None = None
     sequence: str = "sentence"
     input: str = "text"
+    unicode_normalization: str | None = None
 
     def __call__(self, document: Any) -> list[list[str]]:
         """Return the sequences of one document; none is empty."""
         if self.input == "tokens":
             sentences = _nested(document)
+            if self.unicode_normalization is not None:
+                sentences = [[*map(self._normalized, tokens)] for tokens in sentences]
         else:
             split, cut = self._functions()
+            document = self._normalized(document)
             parts = _strings(split(document), "sentence_splitter", document)
             sentences = [_strings(cut(part), "tokenizer", part) for part in parts]
         if self.sequence == "document":
@@ -57,6 +65,14 @@ class Analyzer:
             else [token for sequence in self(document) for token in sequence]
             for document in documents
         ]
+
+    def _normalized(self, text: str) -> str:
+        if self.unicode_normalization is None:
+            return text
+        # Read by the wrong codec, the mark of a file's begin would be part of a word.
+        text = text.removeprefix("\ufeff")
+        form = cast(Literal["NFC", "NFKC"], self.unicode_normalization)
+        return unicodedata.normalize(form, text)
 
     def _functions(self) -> tuple[Callable[..., Any], Callable[..., Any]]:
         split: Any = self.sentence_splitter
