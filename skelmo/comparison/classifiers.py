@@ -15,7 +15,11 @@ from sklearn.exceptions import (
     UndefinedMetricWarning,
 )
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import GridSearchCV, StratifiedKFold
+from sklearn.model_selection import (
+    GridSearchCV,
+    StratifiedGroupKFold,
+    StratifiedKFold,
+)
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import Pipeline
 
@@ -126,7 +130,7 @@ class BlockScaler(TransformerMixin, BaseEstimator):
 
 
 def make_classifier(given: Any, blocks: Sequence[Block], y: Any, seed: int,
-                    scoring: Any) -> Any:  # fmt: skip
+                    scoring: Any, groups: Any = None) -> Any:  # fmt: skip
     """Return the classifier of one training set, not fitted.
 
     Parameters
@@ -141,6 +145,8 @@ def make_classifier(given: Any, blocks: Sequence[Block], y: Any, seed: int,
     seed : int
     scoring : str or callable
         What the search goes by.
+    groups : ndarray of shape (n_documents,), optional
+        Documents that the search must not take apart.
 
     Returns
     -------
@@ -169,11 +175,16 @@ def make_classifier(given: Any, blocks: Sequence[Block], y: Any, seed: int,
     if len(counts) < 2 or counts[1] < 2:  # a part could be left with one class
         return pipeline
     n_folds = int(min(MOST_FOLDS, counts[1]))
-    folds = StratifiedKFold(n_folds, shuffle=True, random_state=seed)
+    folds: Any = StratifiedKFold(n_folds, shuffle=True, random_state=seed)
+    if groups is not None:
+        n_folds = min(n_folds, len(np.unique(groups)))
+        if n_folds < 2:
+            return pipeline
+        folds = StratifiedGroupKFold(n_folds, shuffle=True, random_state=seed)
     return GridSearchCV(pipeline, grid, cv=folds, scoring=scoring)
 
 
-def fit_quietly(classifier: Any, features: Any, y: Any) -> Any:
+def fit_quietly(classifier: Any, features: Any, y: Any, groups: Any = None) -> Any:
     """Fit, without warnings of what small training sets bring about.
 
     Parameters
@@ -181,6 +192,8 @@ def fit_quietly(classifier: Any, features: Any, y: Any) -> Any:
     classifier : estimator
     features : {ndarray, sparse matrix} of shape (n_documents, n_features)
     y : ndarray of shape (n_documents,)
+    groups : ndarray of shape (n_documents,), optional
+        For a search.
 
     Returns
     -------
@@ -193,6 +206,8 @@ def fit_quietly(classifier: Any, features: Any, y: Any) -> Any:
         warnings.simplefilter("ignore", UndefinedMetricWarning)
         # Classes with fewer documents than there are folds.
         warnings.filterwarnings("ignore", "The least populated class", UserWarning)
+        if isinstance(classifier, GridSearchCV):
+            return classifier.fit(features, y, groups=groups)
         return classifier.fit(features, y)
 
 

@@ -45,6 +45,7 @@ _CONSTRAINTS: dict[str, list[Any]] = {
     "representations": [str, list, tuple, Mapping, None],
     "classifier": [StrOptions({"mlp"}), HasMethods(["fit", "predict"]), None],
     "cv": ["cv_object"],
+    "groups": ["array-like", None],
     "metrics": [str, list, tuple],
     "label_counts": [StrOptions({"auto"}), list, tuple, np.ndarray, None],
     "cache": [str, os.PathLike, None],
@@ -60,6 +61,7 @@ def compare(
     representations: str | Sequence[str] | Mapping[str, Any] | None = None,
     classifier: Any = None,
     cv: Any = 5,
+    groups: Any = None,
     metrics: str | Sequence[str] = METRICS,
     label_counts: str | Iterable[int] | None = "auto",
     cache: str | os.PathLike[str] | None = None,
@@ -92,6 +94,9 @@ default=None
         fitted on the features as they are.
     cv : int, splitter or iterable of splits, default=5
         An int is a number of stratified, shuffled folds.
+    groups : array-like of shape (n_documents,) or None, default=None
+        Which documents belong together, as those of one author or product: they stay
+        on one side of each split, and of those inside a training fold too.
     metrics : str or list of str, default=("accuracy", "precision_macro", \
 "recall_macro", "f1_macro")
         Names of scikit-learn's scorers. The first sorts the table, is drawn, and is
@@ -151,15 +156,16 @@ default=None
     """
     given = {
         "representations": representations, "classifier": classifier, "cv": cv,
-        "metrics": metrics, "label_counts": label_counts, "cache": cache,
-        "random_state": random_state, "verbose": verbose,
+        "groups": groups, "metrics": metrics, "label_counts": label_counts,
+        "cache": cache, "random_state": random_state, "verbose": verbose,
     }  # fmt: skip
     # The decorator would put this name into what estimators say of their parameters.
     validate_parameter_constraints(_CONSTRAINTS, given, caller_name=_OWNER)
     documents = _checked_documents(X)
     labels = _checked_labels(y, len(documents))
     metrics = _checked_metrics(metrics)
-    counts = _checked_counts(label_counts)
+    counts = _checked_counts(label_counts, len(np.unique(labels)))
+    together = _checked_groups(groups, len(documents))
     seed = _seed(random_state)
     chosen = choose(representations, seed, _OWNER)
     if representations is not None:
@@ -169,9 +175,10 @@ default=None
                 UserWarning,
                 stacklevel=stack_level(),
             )
-    folds = make_folds(documents, labels, 5 if cv is None else cv, seed, _OWNER)
+    cv = 5 if cv is None else cv
+    folds = make_folds(documents, labels, cv, seed, _OWNER, together)
     check_metrics(folds, labels, metrics, counts, _OWNER)
-    task = Task(documents, labels, classifier, metrics, counts, seed)
+    task = Task(documents, labels, classifier, metrics, counts, seed, together)
     results = _run(chosen.transformers, folds, task, ResultStore(cache), verbose)
     baseline = baseline_among(chosen.transformers)
     return Comparison(*make_tables(results, metrics, baseline, chosen.skipped))
@@ -187,6 +194,8 @@ def _run(
     """Return the results of all representations in all folds."""
     settings = [task.classifier, list(task.metrics), task.label_counts, task.seed]
     data = [digest_of(task.documents), task.y]
+    if task.groups is not None:
+        data.append(task.groups)
     progress = Progress(len(transformers) * len(folds), len(folds), verbose)
     results = []
     try:
@@ -262,6 +271,25 @@ def _checked_labels(y: Any, n_documents: int) -> NDArray[Any]:
     return labels
 
 
+def _checked_groups(groups: Any, n_documents: int) -> NDArray[Any] | None:
+    if groups is None:
+        return None
+    found = column_or_1d(groups)
+    if len(found) != n_documents:
+        raise ValueError(
+            f"{_OWNER} needs one group per document, but X has {n_documents} documents "
+            f"and groups has {len(found)}. Pass X and groups of one length."
+        )
+    missing = [k for k, value in enumerate(found.tolist()) if is_missing(value)]
+    if missing:
+        raise ValueError(
+            f"{_OWNER} needs a group for every document, but {len(missing)} of "
+            f"{n_documents} are missing, the first in row {missing[0]} of groups. Give "
+            f"each of them one of its own."
+        )
+    return found.astype(str)
+
+
 def _checked_metrics(metrics: str | Sequence[str]) -> list[str]:
     names = [metrics] if isinstance(metrics, str) else list(dict.fromkeys(metrics))
     if not names:
@@ -273,16 +301,16 @@ def _checked_metrics(metrics: str | Sequence[str]) -> list[str]:
     return names
 
 
-def _checked_counts(label_counts: Any) -> str | list[int] | None:
+def _checked_counts(label_counts: Any, n_classes: int) -> str | list[int] | None:
     if label_counts is None or isinstance(label_counts, str):
         return label_counts
     counts = list(label_counts)
     for count in counts:
-        if not isinstance(count, Integral) or count < 2:
+        if not isinstance(count, Integral) or count < n_classes:
             raise ValueError(
                 f"The 'label_counts' parameter of {_OWNER} must hold int of at least "
-                f"2, got {type(count).__name__} {repr(count)[:40]}. Give numbers of "
-                f"labels, or 'auto'."
+                f"{n_classes}, one label of each class, got {type(count).__name__} "
+                f"{repr(count)[:40]}. Give numbers of labels, or 'auto'."
             )
     return [int(count) for count in counts]
 

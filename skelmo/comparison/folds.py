@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.model_selection import StratifiedKFold, check_cv
+from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
 from skelmo.text.tokenization import split_sentences, tokenize
 
@@ -27,7 +28,12 @@ class Fold(NamedTuple):
 
 
 def make_folds(
-    documents: Sequence[str], y: NDArray[Any], cv: Any, seed: int, owner: str
+    documents: Sequence[str],
+    y: NDArray[Any],
+    cv: Any,
+    seed: int,
+    owner: str,
+    groups: NDArray[Any] | None = None,
 ) -> list[Fold]:
     """Split the documents.
 
@@ -40,6 +46,8 @@ def make_folds(
     seed : int
     owner : str
         The function that asks, for the messages.
+    groups : ndarray of shape (n_documents,), optional
+        Documents of one group stay on one side of each split.
 
     Returns
     -------
@@ -48,8 +56,9 @@ def make_folds(
     Raises
     ------
     ValueError
-        If `cv` is an int and a class has fewer documents, or a split leaves nothing
-        to learn from or to score.
+        If `cv` is an int and a class has fewer documents, or there are fewer groups;
+        or if a split leaves nothing to learn from or to score, is no pair, or has a
+        group on both sides.
     TypeError
         If a split holds something else than indices.
     """
@@ -61,18 +70,24 @@ def make_folds(
                 f"{owner} needs at least cv={cv} documents of each class, but class "
                 f"{rare!r} has {counts.min()}. Lower cv, or drop or merge rare classes."
             )
-        cv = StratifiedKFold(int(cv), shuffle=True, random_state=seed)
-    splitter = check_cv(cv, y, classifier=True)
-    splits = list(splitter.split(np.zeros(len(y)), y))
+        cv = _folds_of(int(cv), seed, groups, owner)
+    with warnings.catch_warnings():
+        # What a splitter makes of groups is looked at below.
+        warnings.filterwarnings("ignore", "The groups parameter is ignored")
+        given = cv.split(np.zeros(len(y)), y, groups) if hasattr(cv, "split") else cv
+        splits = [
+            _checked_split(split, number, len(y), owner)
+            for number, split in enumerate(given)
+        ]
     if not splits:
         raise ValueError(
             f"{owner} needs at least 1 split, got none from cv. Give splits, or a "
             f"number of folds."
         )
     for number, (train, test) in enumerate(splits):
-        _check_indices(train, "training", number, len(y), owner)
-        _check_indices(test, "test", number, len(y), owner)
         _check_classes(y[train], number, owner)
+        if groups is not None:
+            _check_groups(groups[train], groups[test], number, owner)
     words = [words_of(text) for text in documents]
     folds = []
     for number, (train, test) in enumerate(splits):
@@ -85,11 +100,61 @@ def make_folds(
     return folds
 
 
-def _check_indices(
-    indices: Any, kind: str, number: int, n_documents: int, owner: str
+def _folds_of(
+    n_folds: int, seed: int, groups: NDArray[Any] | None, owner: str
+) -> StratifiedKFold | StratifiedGroupKFold:
+    """Return so many shuffled folds, stratified as well as groups allow."""
+    if groups is None:
+        return StratifiedKFold(n_folds, shuffle=True, random_state=seed)
+    n_groups = len(np.unique(groups))
+    if n_groups < n_folds:
+        raise ValueError(
+            f"{owner} needs at least cv={n_folds} groups, got {n_groups}. Lower cv, or "
+            f"leave groups out."
+        )
+    return StratifiedGroupKFold(n_folds, shuffle=True, random_state=seed)
+
+
+def _check_groups(
+    train: NDArray[Any], test: NDArray[Any], number: int, owner: str
 ) -> None:
-    """Raise unless one side of a split names documents."""
+    both = np.intersect1d(train, test)
+    if both.size:
+        raise ValueError(
+            f"{owner}: split {number + 1} of cv has documents of group "
+            f"{str(both[0])[:_LONGEST]!r} on both sides. Give an int or a splitter "
+            f"that goes by groups, as StratifiedGroupKFold, or leave groups out."
+        )
+
+
+def _checked_split(
+    split: Any, number: int, n_documents: int, owner: str
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Return the training and test documents of a split."""
+    if not isinstance(split, Sequence | np.ndarray) or len(split) != 2:
+        shown = f"{len(split)} parts" if hasattr(split, "__len__") else repr(split)[:40]
+        raise ValueError(
+            f"{owner}: split {number + 1} of cv must be a pair, indices of training "
+            f"and of test documents, got {shown}. Give cv=[(train, test), ...]."
+        )
+    kinds = ("training", "test")
+    train, test = (
+        _checked_indices(indices, kind, number, n_documents, owner)
+        for indices, kind in zip(split, kinds, strict=True)
+    )
+    return train, test
+
+
+def _checked_indices(
+    indices: Any, kind: str, number: int, n_documents: int, owner: str
+) -> NDArray[np.intp]:
+    """Return one side of a split, which must name documents."""
     found = np.asarray(indices)
+    if found.ndim != 1:
+        raise ValueError(
+            f"{owner}: split {number + 1} of cv must hold a row of indices of {kind} "
+            f"documents, got shape {found.shape}. Give one-dimensional arrays."
+        )
     if not found.size:
         raise ValueError(
             f"{owner}: split {number + 1} of cv has no {kind} documents. Give it some, "
@@ -107,6 +172,7 @@ def _check_indices(
             f"{kind} documents, but X has {n_documents} documents. Give indices from 0 "
             f"to {n_documents - 1}."
         )
+    return found
 
 
 def _check_classes(y_train: NDArray[Any], number: int, owner: str) -> None:

@@ -42,6 +42,8 @@ class Task:
         The first one is what a search goes by.
     label_counts : "auto", None or list of int
     seed : int
+    groups : ndarray of shape (n_documents,) or None, default=None
+        Documents that a search must not take apart.
     """
 
     documents: Sequence[str]
@@ -50,6 +52,7 @@ class Task:
     metrics: Sequence[str]
     label_counts: Any
     seed: int
+    groups: NDArray[Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -104,10 +107,11 @@ def run_fold(name: str, transformer: Any, fold: Fold, task: Task) -> FoldResult:
         else:
             features = _rows(encoded.train, labelled)
         began = time.perf_counter()
+        groups = None if task.groups is None else task.groups[fold.train][labelled]
         classifier = make_classifier(
-            task.classifier, part_blocks, y, task.seed, task.metrics[0]
+            task.classifier, part_blocks, y, task.seed, task.metrics[0], groups
         )
-        fit_quietly(classifier, features, y)
+        fit_quietly(classifier, features, y, groups)
         classifier_seconds = time.perf_counter() - began
         curve.append([count, _scores(classifier, part.test, y_test, task.metrics)])
     return FoldResult(
