@@ -8,7 +8,7 @@ import re
 import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
-from tiny_models import tiny_model
+from tiny_models import assert_same_model, tiny_model
 
 from skelmo.pretrained.safetensors_format import read_model, write_model
 
@@ -157,6 +157,46 @@ def test_a_damaged_model_is_refused_by_one_error(tmp_path, damage, message):
 
     with pytest.raises(ValueError, match=f"^{re.escape(f'{tmp_path}/{message}')}$"):
         read_model(tmp_path)
+
+
+CHANGES = {
+    "clip": (b'"cell_clip": 3.0', b'"cell_clip": 2.0'),
+    "activation": (b'"activation": "relu"', b'"activation": "tanh"'),
+    "lowercase": (b'"lowercase": false', b'"lowercase": true'),
+    "settings": (b'"note": "mine"', b'"note": "mind"'),
+    "format": (b'"settings": {', b'"more": 1, "settings": {'),
+}
+
+
+@pytest.mark.parametrize(("old", "new"), CHANGES.values(), ids=CHANGES.keys())
+def test_a_configuration_that_was_changed_but_makes_sense_is_refused(
+    tmp_path, old, new
+):
+    write_model(tiny_model(note="mine"), tmp_path)
+    file = tmp_path / "config.json"
+    expected = json.loads(file.read_bytes())["sha256"]["config.json"]
+    changed = file.read_bytes().replace(old, new)
+    assert changed != file.read_bytes()
+    file.write_bytes(changed)
+    start = f"{file}: its content must have sha256 {expected} by itself, found "
+
+    with pytest.raises(
+        ValueError, match=f"^{re.escape(start)}[0-9a-f]{{64}}{re.escape(f'. {AGAIN}')}$"
+    ):
+        read_model(tmp_path)
+
+
+def test_a_configuration_of_another_form_or_without_a_hash_of_its_own_is_read(tmp_path):
+    model = tiny_model(note="mine")
+    write_model(model, tmp_path)
+    file = tmp_path / "config.json"
+    config = json.loads(file.read_bytes())
+    file.write_text(json.dumps(dict(reversed(config.items()))), encoding="utf-8")
+    assert_same_model(read_model(tmp_path), model)
+    # As the first files had it.
+    del config["sha256"]["config.json"]
+    file.write_text(json.dumps(config), encoding="utf-8")
+    assert_same_model(read_model(tmp_path), model)
 
 
 @pytest.mark.parametrize("name", ["weights.safetensors", "vocabulary.txt"])

@@ -1,10 +1,10 @@
 """skelmo's own files: ``config.json``, ``weights.safetensors``, ``vocabulary.txt``.
 
-``config.json`` names every file with its SHA-256 and is replaced in one step: that
-step is the moment at which the new model takes the place of the old. Until then the
-new files lie beside the old ones under names that carry their hash, and a reader looks
-for those names first. So a process killed at any point leaves the old model or the new
-one, whole. One process at a time may save to a directory.
+``config.json`` names every file, and its own content, with its SHA-256 and is replaced
+in one step: that step is the moment at which the new model takes the place of the old.
+Until then the new files lie beside the old ones under names that carry their hash, and
+a reader looks for those names first. So a process killed at any point leaves the old
+model or the new one, whole. One process at a time may save to a directory.
 
 Where softmax and word-level embedding are tied, the weights hold the embedding alone.
 """
@@ -134,6 +134,7 @@ def read_model(path: str | os.PathLike[str]) -> SavedModel:
         arrays = _read_weights(
             files.path(weights), files.shown(weights), config, vocabulary
         )
+        _check_config_hash(fields, hashes)
     return SavedModel(config, arrays, settings, vocabulary, os.fspath(path))
 
 
@@ -164,19 +165,27 @@ def _encode_vocabulary(vocabulary: list[str]) -> bytes:
 
 
 def _encode_config(model: SavedModel, hashes: dict[str, str]) -> bytes:
-    content = {
+    content: dict[str, Any] = {
         "format_version": FORMAT_VERSION,
         "architecture": config_to_json(model.config),
         "settings": model.settings,
-        "sha256": hashes,
+        "sha256": dict(hashes),
     }
     try:
+        content["sha256"][_CONFIG] = _config_hash(content)
         return (json.dumps(content, indent=2, allow_nan=False) + "\n").encode()
     except (TypeError, ValueError) as error:
         raise ValueError(
             f"model: settings must be what JSON can hold, but: {error}. Use str, "
             "finite numbers, bool, None, lists and dicts."
         ) from error
+
+
+def _config_hash(content: dict[str, Any]) -> str:
+    """Return the hash of all that ``config.json`` holds, but for this hash itself."""
+    hashes = {name: x for name, x in content["sha256"].items() if name != _CONFIG}
+    text = json.dumps({**content, "sha256": hashes}, sort_keys=True, allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _put(path: Path, data: bytes) -> None:
@@ -239,6 +248,18 @@ def _read_field(fields: Fields, field: dataclasses.Field[Any]) -> Any:
     if name == "lowercase":  # the first files lack it
         return fields.flag(name, default=False)
     return fields.flag(name)
+
+
+def _check_config_hash(fields: Fields, hashes: Fields) -> None:
+    """Raise if values were changed, which may make sense and yet be wrong."""
+    if _CONFIG not in hashes.values:  # the first files lack it
+        return
+    expected, found = hashes.text(_CONFIG), _config_hash(fields.values)
+    if found != expected:
+        raise ValueError(
+            f"{fields.shown}: its content must have sha256 {expected} by itself, found "
+            f"{found}. {fields.remedy}"
+        )
 
 
 def _find(files: ModelFiles, name: str, hashes: Fields) -> str:
