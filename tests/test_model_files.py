@@ -2,12 +2,14 @@
 
 import re
 import shutil
+import struct
 import zipfile
 
 import pytest
 from tiny_models import tf_datasets, write_tf
 
 from skelmo.pretrained.bilm_format import read_bilm
+from skelmo.pretrained.model_files import ModelFiles
 
 
 def test_no_such_path(tmp_path):
@@ -59,3 +61,46 @@ def test_a_damaged_zip(tmp_path):
 
     with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
         read_bilm(archive)
+
+
+@pytest.mark.parametrize("compression", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2])
+def test_an_archive_that_would_fill_the_disk_is_not_unpacked(tmp_path, compression):
+    archive, n_bytes = tmp_path / "model.zip", 65 * 2**20
+    with zipfile.ZipFile(archive, "w", compression) as opened:
+        opened.writestr("config.json", b" " * n_bytes)
+        opened.writestr("weights.safetensors", b"")
+    packed = zipfile.ZipFile(archive).getinfo("config.json").compress_size
+    message = (
+        f"{archive}/config.json: would be {n_bytes:,} bytes, from {packed:,} in the "
+        "archive, which no model is. If you trust it, unpack it and give the directory."
+    )
+
+    with (
+        ModelFiles(archive) as files,
+        pytest.raises(ValueError, match=f"^{re.escape(message)}$"),
+    ):
+        files.path("config.json")
+
+
+def test_a_little_file_may_shrink_to_nothing(tmp_path):
+    archive = tmp_path / "model.zip"
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as opened:
+        opened.writestr("weights.safetensors", bytes(2**20))
+    with ModelFiles(archive) as files:
+        assert files.path("weights.safetensors").read_bytes() == bytes(2**20)
+
+
+@pytest.mark.parametrize("start", [b"", b"PK\x03\x04"], ids=["nothing", "a-header"])
+def test_an_archive_that_points_before_its_begin_is_no_archive(tmp_path, start):
+    archive = tmp_path / "model.zip"
+    # The directory before it is to have more bytes than there are.
+    end = struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, 1, 1, 2**20, 0, 0)
+    archive.write_bytes(start + end)
+    begin = repr((start + end)[:24])
+    message = (
+        f"{archive}: must be a directory or a zip archive, found another file, which "
+        f"begins with {begin}. Give the directory that holds the model's files."
+    )
+
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        ModelFiles(archive)

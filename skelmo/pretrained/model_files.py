@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import tempfile
 import zipfile
-import zlib
 from pathlib import Path, PurePosixPath
 from types import TracebackType
 
+_TIMES_PACKED = 100
+_ALWAYS_UNPACKED = 64 * 2**20  # bytes
 WEIGHT_SUFFIXES = (".hdf5", ".h5", ".safetensors")
 
 
@@ -89,16 +91,13 @@ class ModelFiles:
             # The archive's own names never reach the file system.
             target = Path(self._scratch.name) / str(len(self._extracted))
             member = str(PurePosixPath(self._members[name]) / name)
+            self._check_size(self._archive.getinfo(member), name)
             try:
                 with self._archive.open(member) as source, target.open("wb") as copy:
                     shutil.copyfileobj(source, copy)
-            except (
-                zipfile.BadZipFile,
-                zlib.error,
-                EOFError,
-                RuntimeError,
-                NotImplementedError,
-            ) as error:
+            except Exception as error:  # zipfile knows no one kind for damage
+                if _is_of_the_system(error):
+                    raise
                 raise ValueError(
                     f"{self.shown(name)}: cannot be unpacked: {error}. Download the "
                     "archive again, or unpack it and give the directory."
@@ -109,12 +108,24 @@ class ModelFiles:
     def _open_archive(self) -> zipfile.ZipFile:
         try:
             return zipfile.ZipFile(self._root)
-        except zipfile.BadZipFile as error:
+        except Exception as error:  # zipfile knows no one kind for damage
+            if _is_of_the_system(error):
+                raise
             raise ValueError(
                 f"{self._root}: must be a directory or a zip archive, found another "
                 f"file, which begins with {first_bytes(self._root)}. Give the "
                 "directory that holds the model's files."
             ) from error
+
+    def _check_size(self, member: zipfile.ZipInfo, name: str) -> None:
+        """Raise before a small archive fills the disk, as weights hardly shrink."""
+        at_most = max(_ALWAYS_UNPACKED, _TIMES_PACKED * member.compress_size)
+        if member.file_size > at_most:
+            raise ValueError(
+                f"{self.shown(name)}: would be {member.file_size:,} bytes, from "
+                f"{member.compress_size:,} in the archive, which no model is. If you "
+                "trust it, unpack it and give the directory."
+            )
 
     def _find_members(self, archive: zipfile.ZipFile) -> dict[str, str]:
         """Map names in the folder that holds the weights to that folder."""
@@ -135,6 +146,13 @@ class ModelFiles:
             )
         folder = folders.pop() if folders else "."
         return {file.name: folder for file in files if str(file.parent) == folder}
+
+
+def _is_of_the_system(error: Exception) -> bool:
+    """Tell a full disk or no memory from what a damaged archive leads to."""
+    if isinstance(error, OSError):
+        return error.errno not in (None, errno.EINVAL)
+    return isinstance(error, MemoryError)
 
 
 def first_bytes(path: Path) -> str:
