@@ -224,3 +224,36 @@ def test_the_state_of_a_run_survives_json():
     np.testing.assert_equal(got.to_plain(), state.to_plain())
     assert isinstance(got.history[0], EpochRecord)
     assert got.loss_sum == 0.1 + 0.2
+
+
+def no_metadata(header):
+    del header["__metadata__"]
+
+
+def no_state(header):
+    header["__metadata__"] = {"status": "{}"}
+
+
+def state_of(text):
+    return lambda header: header["__metadata__"].update(state=text)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [no_metadata, no_state, state_of("{"), state_of("[1]"), state_of("[" * 100_000)],
+    ids=["no-metadata", "no-state", "no-json", "a-list", "deep"],
+)
+def test_a_file_that_fits_its_hash_but_holds_no_state_is_passed_over(
+    checkpointer, change
+):
+    checkpointer.write(checkpoint_of(1), 1)
+    checkpointer.write(checkpoint_of(2), 2)
+    path = checkpointer.directory / "step-0000000002.checkpoint"
+    body = path.read_bytes()[:-32]
+    size = int.from_bytes(body[:8], "little")
+    header = json.loads(body[8 : 8 + size])
+    change(header)
+    text = json.dumps(header).encode()
+    body = struct.pack("<Q", len(text)) + text + body[8 + size :]
+    path.write_bytes(body + hashlib.sha256(body).digest())
+    assert_same(checkpointer.read(), checkpoint_of(1))

@@ -336,6 +336,57 @@ def test_an_observer_that_stops_can_be_followed_by_another(tmp_path):
     assert_same_weights(got.model, expected.model)
 
 
+class Blocking(Watcher):
+    """Put a file in the place of the run's directory for some steps."""
+
+    def __init__(self, root, first, last):
+        super().__init__()
+        self.root, self.first, self.last = root, first, last
+
+    def end_step(self, *args):
+        step = len(self.steps) + 1
+        if step == self.first:
+            (self.place,) = self.root.iterdir()
+            self.kept = self.place.rename(self.root.with_name("kept"))
+            self.place.touch()
+        if step == self.last:
+            self.place.unlink()
+            self.kept.rename(self.place)
+        return super().end_step(*args)
+
+
+def test_a_checkpoint_that_cannot_be_written_stops_no_training(tmp_path, caplog):
+    expected, root = run(), tmp_path / "root"
+    watcher = Blocking(root, 4, 9)
+    root.mkdir()
+    message = (
+        rf"^The checkpoint after step 4 could not be written to "
+        rf"{re.escape(str(root))}/[0-9a-f]{{16}} \(File exists\)\. Training goes on, "
+        r"and the next is tried when it is due\. Free space on the disk, or change "
+        r"permissions\.$"
+    )
+    with pytest.warns(UserWarning, match=message) as caught:
+        got = run(observer=watcher, **with_root(root, {}))
+    assert len(caught) == 1  # and the log has the others
+    logged = {r.getMessage()[:28] for r in caplog.records if r.levelname == "WARNING"}
+    assert sorted(logged) == [f"The checkpoint after step {k} " for k in range(5, 9)]
+    assert_same_weights(got.model, expected.model)
+    assert files_of(root)[-1].name == f"step-{expected.state.n_steps:010d}.checkpoint"
+
+
+def test_a_place_for_checkpoints_that_cannot_be_made_is_told_at_once(tmp_path):
+    (tmp_path / "file").touch()
+    root, watcher = tmp_path / "file" / "root", Watcher()
+    message = (
+        f"checkpoint needs a directory that it can make and write to, got "
+        f"{str(root)!r} (Not a directory). Choose another directory, or change its "
+        f"permissions."
+    )
+    with pytest.raises(OSError, match=f"^{re.escape(message)}$"):
+        run(observer=watcher, **with_root(root, {}))
+    assert watcher.steps == []
+
+
 def test_checkpoints_do_not_change_the_result(tmp_path):
     assert_same_weights(run(**with_root(tmp_path, {})).model, run().model)
     assert differ(run(seed=1).model, run().model)

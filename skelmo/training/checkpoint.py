@@ -53,6 +53,27 @@ class Checkpointer:
     def __init__(self, root: str | os.PathLike[str], run: str) -> None:
         self.directory = user_path(root) / run
 
+    def prepare(self) -> None:
+        """Make the directory, before hours of training end where none can be.
+
+        Raises
+        ------
+        OSError
+            If it cannot be made or written.
+        """
+        reason: str | None = "Permission denied"
+        try:
+            self.directory.mkdir(parents=True, exist_ok=True)
+            if os.access(self.directory, os.R_OK | os.W_OK | os.X_OK):
+                return
+        except OSError as error:
+            reason = error.strerror
+        raise OSError(
+            f"checkpoint needs a directory that it can make and write to, got "
+            f"{str(self.directory.parent)!r} ({reason}). Choose another directory, or "
+            f"change its permissions."
+        )
+
     def write(self, checkpoint: Checkpoint, n_steps: int) -> None:
         """Write a checkpoint, then drop all but the last two.
 
@@ -141,8 +162,9 @@ def _read(path: Path) -> Checkpoint | None:
         return None
     try:
         tensors = read_tensors(body)
-    except SafetensorError:
+        size = int.from_bytes(body[:8], "little")
+        header = json.loads(body[8 : 8 + size])
+        state = json.loads(header["__metadata__"]["state"])
+    except (SafetensorError, ValueError, KeyError, RecursionError):
         return None
-    size = int.from_bytes(body[:8], "little")
-    header = json.loads(body[8 : 8 + size])
-    return Checkpoint(tensors, json.loads(header["__metadata__"]["state"]))
+    return Checkpoint(tensors, state) if isinstance(state, dict) else None

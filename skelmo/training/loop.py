@@ -6,10 +6,13 @@ be taken up at any step without a generator's state.
 
 from __future__ import annotations
 
+import logging
 import math
 import time
+import warnings
 from collections.abc import Callable
 from numbers import Integral
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -26,6 +29,9 @@ from skelmo.training.optimizer import (
 )
 from skelmo.training.schedule import learning_rate_at
 from skelmo.training.state import Observer, TrainingOptions, TrainingState
+from skelmo.validation import stack_level
+
+logger = logging.getLogger(__name__)
 
 ADAPTIVE_FACTOR = 0.2
 VALIDATION_SHARE = 0.1  # of the time limit, for all validations of a run
@@ -71,7 +77,7 @@ class Loop:
         self.optimizer = make_optimizer(self.module, options)
         self.state = TrainingState()
         self.best_weights = _copy(self.module.state_dict())
-        self.last_write = clock()
+        self.last_write, self.has_warned = clock(), False
 
     def run(self) -> TrainingState:
         """Train to the end and restore the best epoch.
@@ -162,13 +168,33 @@ class Loop:
         return Checkpoint(tensors, self.state.to_plain())
 
     def _write(self, checkpoint: Checkpoint | None) -> None:
-        if self.checkpointer is not None and checkpoint is not None:
+        if self.checkpointer is None or checkpoint is None:
+            return
+        try:
             self.checkpointer.write(checkpoint, self.state.n_steps)
-            self.last_write = self.clock()
+        except OSError as error:
+            self._report(self.checkpointer.directory, error)
+        self.last_write = self.clock()
+
+    def _report(self, directory: Path, error: OSError) -> None:
+        """Say that a checkpoint is missing, which is no reason to lose the training."""
+        text = (
+            f"The checkpoint after step {self.state.n_steps} could not be written to "
+            f"{directory} ({error.strerror or error}). Training goes on, and the next "
+            f"is tried when it is due. Free space on the disk, or change permissions."
+        )
+        if self.has_warned:
+            logger.warning("%s", text)
+        else:
+            self.has_warned = True
+            warnings.warn(text, stacklevel=stack_level())
 
     def _take_up(self) -> None:
         """Go on from the last checkpoint, if there is one."""
-        checkpoint = None if self.checkpointer is None else self.checkpointer.read()
+        if self.checkpointer is None:
+            return
+        self.checkpointer.prepare()
+        checkpoint = self.checkpointer.read()
         if checkpoint is None:
             return
         parts: dict[str, dict[str, Tensor]] = {"model": {}, "best": {}, "optimizer": {}}
