@@ -260,7 +260,7 @@ def zipped(rng, files, bomb):
 
 
 def put_model(case, directory, whole):
-    """Write a damaged model; return its path and whether its hashes were made to fit."""
+    """Write a damaged model; return its path and whether hashes were made to fit."""
     rng, files, signed = case.rng, dict(whole), case.rng.random() < 0.4
     in_archive = rng.random() < 0.35
     damage_archive = in_archive and rng.random() < 0.5
