@@ -74,6 +74,34 @@ def make_directory(path: str | os.PathLike[str]) -> Path:
 
 
 @contextmanager
+def naming(path: str | os.PathLike[str]) -> Iterator[None]:
+    """Let errors of the system name what was to be written, not its temporary name.
+
+    Parameters
+    ----------
+    path : str or os.PathLike
+
+    Raises
+    ------
+    OSError
+        As it came, but for `filename`: most writes give none.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno is None or error.filename == os.fspath(path):
+            raise
+        if error.filename is not None and not _is_temporary(error.filename):
+            raise
+        reason = os.strerror(error.errno)
+        raise OSError(error.errno, reason, os.fspath(path)) from error
+
+
+def _is_temporary(name: str | bytes) -> bool:
+    return re.search(r"\.[0-9a-f]{16}\.tmp($|/)", os.fsdecode(name)) is not None
+
+
+@contextmanager
 def staged(path: Path, write: Callable[[Path], object]) -> Iterator[Path]:
     """Write a file under a temporary name beside `path`, down to the disk.
 
@@ -91,8 +119,9 @@ def staged(path: Path, write: Callable[[Path], object]) -> Iterator[Path]:
     """
     temporary = _beside(path)
     try:
-        write(temporary)
-        sync(temporary)
+        with naming(path):
+            write(temporary)
+            sync(temporary)
         yield temporary
     finally:
         temporary.unlink(missing_ok=True)
@@ -107,8 +136,9 @@ def move(source: Path, path: Path) -> None:
     path : Path
         In the same directory.
     """
-    source.replace(path)
-    sync(path.parent)
+    with naming(path):
+        source.replace(path)
+        sync(path.parent)
 
 
 def replace_file(path: Path, write: Callable[[Path], object]) -> None:
@@ -148,10 +178,11 @@ def replace_directory(
     """
     aside = _beside(path)
     try:
-        aside.mkdir()
-        write(aside)
-        for each in [*aside.rglob("*"), aside]:
-            sync(each)
+        with naming(path):
+            aside.mkdir()
+            write(aside)
+            for each in [*aside.rglob("*"), aside]:
+                sync(each)
         while not _rename(aside, path):
             if stays is not None and stays(path):
                 return
