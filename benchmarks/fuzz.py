@@ -8,9 +8,11 @@ own, which reports each: one that dies or hangs is noted, and another goes on be
 import argparse
 import collections
 import faulthandler
+import os
 import queue
 import re
 import resource
+import signal
 import subprocess
 import sys
 import tempfile
@@ -26,6 +28,28 @@ from machine import heading, markdown
 
 # Each makes, from a directory and a seed, a function from a case's number to a verdict.
 PARTS = {**fuzz_documents.PARTS, **fuzz_files.PARTS}
+
+
+def faults(directory, seed):
+    """Return a check that fails in every way, to see that each is noted."""
+
+    def check(number):
+        if number == 1:
+            os.kill(os.getpid(), signal.SIGSEGV)
+        if number == 2:
+            time.sleep(3600)
+        if number == 3:
+            raise Wrong("as it should be")
+        if number == 4:
+            raise ValueError("no sentence")
+        if number == 5:
+            raise KeyError(number)
+        return "fine"
+
+    return check
+
+
+SERVED = {**PARTS, "faults": faults}
 PATIENCE = 60.0  # seconds for one case
 MEMORY = 6 * 2**30  # bytes that a process may ask for
 COUNTS = {
@@ -56,7 +80,7 @@ def serve(part, seed, first, last):
     warnings.simplefilter("ignore")
     resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, MEMORY))
     with tempfile.TemporaryDirectory(prefix="fuzz-") as directory:
-        check = PARTS[part](Path(directory), seed)
+        check = SERVED[part](Path(directory), seed)
         print("ready", flush=True)
         for number in range(first, last):
             verdict = verdict_of(check, number).encode("ascii", "backslashreplace")
@@ -74,8 +98,12 @@ class Worker:
             command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )
         self.lines, self.errors = queue.Queue(), collections.deque(maxlen=8)
-        for work in (self._listen, self._note):
-            threading.Thread(target=work, daemon=True).start()
+        self.threads = [
+            threading.Thread(target=work, daemon=True)
+            for work in (self._listen, self._note)
+        ]
+        for thread in self.threads:
+            thread.start()
 
     def _listen(self):
         for line in self.process.stdout:
@@ -88,6 +116,10 @@ class Worker:
     def end(self):
         """Return how it ended, after killing it if it has not."""
         self.process.kill()
+        for thread in self.threads:
+            thread.join()
+        self.process.stdout.close()
+        self.process.stderr.close()
         return self.process.wait()
 
 
@@ -115,7 +147,7 @@ def fuzz(part, count, seed, patience=PATIENCE, first=0):
             first += 1
             worker.end()
             continue
-        code = worker.process.wait() if first == last else worker.end()
+        code = worker.end()
         if first < last:
             problems.append((first, f"!died by {code}: {''.join(worker.errors)}"))
             verdicts["!died"] += 1
@@ -129,7 +161,7 @@ def main():
     parser.add_argument("--count", type=int, help="cases; by default those of the page")
     parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--serve", choices=PARTS, help=argparse.SUPPRESS)
+    parser.add_argument("--serve", choices=SERVED, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.serve:
         last = given.first + given.count
