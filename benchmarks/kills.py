@@ -191,8 +191,8 @@ def model_pair():
     return first, second
 
 
-def save_models(path):
-    for k in range(10**9):
+def save_models(path, times=10**9):
+    for k in range(times):
         write_model(model_pair()[k % 2], path)
 
 
@@ -208,8 +208,8 @@ def bilm_pair():
     return first, second
 
 
-def save_bilms(path):
-    for k in range(10**9):
+def save_bilms(path, times=10**9):
+    for k in range(times):
         write_bilm(bilm_pair()[k % 2], path)
 
 
@@ -227,8 +227,8 @@ def vector_pair():
     return [(words, numbers), (words, 2 * numbers)]
 
 
-def save_vectors(path):
-    for k in range(10**9):
+def save_vectors(path, times=10**9):
+    for k in range(times):
         write_vectors(path, *vector_pair()[k % 2], "Kills")
 
 
@@ -251,13 +251,15 @@ def in_saving(directory, n_kills, rng, saver):
     """Kill who saves one of two things in turn; one of them is there, whole."""
     name, save, found_at = saver
     path, found, n_done = directory / name, set(), 0
+    finished(save, path, 1)
     while n_done < n_kills:
         process = started(save, path)
-        while not path.exists():
-            time.sleep(0.01)
         process.join(rng.uniform(0.05, 0.4))
         n_done += kill(process)
         found.add(found_at(path))
+    finished(save, path, 2)
+    if found_at(path) != 1:
+        raise AssertionError(f"{path} cannot be written after the kills")
     return n_done, f"the old or the new, whole; of both kinds: {len(found) == 2}"
 
 

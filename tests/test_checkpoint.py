@@ -5,8 +5,10 @@ import json
 import logging
 import math
 import os
+import re
 import stat
 import struct
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -134,7 +136,9 @@ def test_a_full_disk_leaves_no_rubbish(checkpointer, monkeypatch):
     checkpointer.write(checkpoint_of(1), 1)
     with monkeypatch.context() as patch:
         patch.setattr(os, "fsync", full)
-        with pytest.raises(OSError, match=r"^\[Errno 28\] No space left on device$"):
+        path = checkpointer.directory / "step-0000000002.checkpoint"
+        message = f"[Errno 28] No space left on device: '{path}'"
+        with pytest.raises(OSError, match=f"^{re.escape(message)}$"):
             checkpointer.write(checkpoint_of(2), 2)
     assert [p.name for p in checkpointer.directory.iterdir()] == [
         "step-0000000001.checkpoint"
@@ -256,4 +260,19 @@ def test_a_file_that_fits_its_hash_but_holds_no_state_is_passed_over(
     text = json.dumps(header).encode()
     body = struct.pack("<Q", len(text)) + text + body[8 + size :]
     path.write_bytes(body + hashlib.sha256(body).digest())
+    assert_same(checkpointer.read(), checkpoint_of(1))
+
+
+def test_what_killed_processes_left_is_removed_when_it_is_old(checkpointer):
+    checkpointer.write(checkpoint_of(1), 1)
+    names = [f".step-000000000{k}.checkpoint.{'0f' * 8}.tmp" for k in (1, 2, 3)]
+    for name in [*names, ".notes.tmp"]:
+        path = checkpointer.directory / name
+        path.write_bytes(b"half")
+        os.utime(path, (time.time() - 7200,) * 2)
+    os.utime(checkpointer.directory / names[2])  # which may be another process's
+    checkpointer.prepare()
+    assert sorted(p.name for p in checkpointer.directory.iterdir()) == sorted(
+        ["step-0000000001.checkpoint", ".notes.tmp", names[2]]
+    )
     assert_same(checkpointer.read(), checkpoint_of(1))

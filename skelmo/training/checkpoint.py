@@ -13,7 +13,9 @@ import hashlib
 import json
 import logging
 import os
+import time
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -30,6 +32,7 @@ logger = logging.getLogger(__name__)
 _DIGEST_BYTES = 32
 _SUFFIX = ".checkpoint"
 _KEPT = 2
+_ABANDONED = 3600.0  # seconds; nobody writes a checkpoint for so long
 
 
 class Checkpoint(NamedTuple):
@@ -64,6 +67,7 @@ class Checkpointer:
         reason: str | None = "Permission denied"
         try:
             self.directory.mkdir(parents=True, exist_ok=True)
+            self._remove_leftovers()
             if os.access(self.directory, os.R_OK | os.W_OK | os.X_OK):
                 return
         except OSError as error:
@@ -107,6 +111,13 @@ class Checkpointer:
             logger.warning("%s is damaged; the checkpoint before it is used", path)
             path.unlink(missing_ok=True)
         return None
+
+    def _remove_leftovers(self) -> None:
+        """Remove what killed processes were writing, of whatever step."""
+        for path in self.directory.glob(f".step-*{_SUFFIX}.*.tmp"):
+            with suppress(OSError):
+                if time.time() - path.stat().st_mtime > _ABANDONED:
+                    path.unlink()
 
     def _paths(self) -> list[Path]:
         """Return the checkpoints there are, the newest first."""
