@@ -138,7 +138,7 @@ def test_no_rows_give_an_empty_array(encode, tmp_path):
     for name, content in {"in.csv": "text\n", "in.jsonl": ""}.items():
         source, out = tmp_path / name, tmp_path / "out.npy"
         source.write_text(content)
-        assert encode(out, source=source) == 0
+        assert encode(out, "--force", source=source) == 0
         assert np.load(out).shape == (0, 96)
 
 
@@ -266,9 +266,9 @@ def test_an_old_file_stays_until_the_new_one_is_whole(encode, tmp_path, monkeypa
     out.write_bytes(b"old")
     with monkeypatch.context() as patch:
         broken_off(patch, 2)
-        assert encode(out) == 130
+        assert encode(out, "--force") == 130
     assert out.read_bytes() == b"old"
-    assert encode(out) == 0
+    assert encode(out, "--force") == 0
     assert np.load(out).shape == (120, 96)
 
 
@@ -284,7 +284,8 @@ def test_a_failed_last_step_can_be_repeated(encode, tmp_path, monkeypatch, capsy
         patch.setattr(outputs.shutil, "copyfileobj", fail)
         assert encode(out) == 1
     assert capsys.readouterr().err.endswith(
-        f"skelmo: error: {out}: No space left on device.\n"
+        f"skelmo: error: {out}: No space left on device. 120 rows are in {out}.part; "
+        f"the same command goes on from there.\n"
     )
     names = sorted(path.name for path in tmp_path.iterdir())
     assert names == ["out.npz.part", "out.npz.part.json", "whole.npz"]
@@ -337,8 +338,9 @@ def test_a_wrong_row_keeps_those_before(encode, table, tmp_path, capsys):
     source.write_text("\n".join([*lines[:60], "x,", *lines[60:]]))
     assert encode(out, source=source) == 1
     assert capsys.readouterr().err == (
-        f"skelmo: error: {source}: row 60 of column 'text' has no text. Fill it in, or "
-        f"give --missing empty.\n"
+        f"skelmo: error: {source}: line 61 has no text in column 'text'. Fill it in, "
+        f"give --missing empty, or pass over such rows by --on-error skip. 50 rows are "
+        f"in {out}.part; the same command goes on from there.\n"
     )
     source.write_text("\n".join([*lines[:60], "x,y", *lines[60:]]))
     assert encode(out, source=source) == 0

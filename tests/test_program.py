@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 import sys
 
 import numpy as np
@@ -49,9 +50,9 @@ def test_help_of_a_command_shows_examples_that_parse(said, command):
     lines = re.findall(r"\bskelmo (.+)", examples)
     assert len(lines) >= 2
     for line in lines:
-        words = re.findall(r'"[^"]*"|\S+', line)
+        words = shlex.split(line.partition(" | ")[0])
         assert words[0] == command
-        make_parser().parse_args([word.strip('"') for word in words])
+        make_parser().parse_args(words)
 
 
 WRONG = {
@@ -66,14 +67,14 @@ WRONG = {
                 "argument --pooling: must be one of mean, max, min, last, std, or "
                 "several as in mean,max, got 'sum'. See skelmo encode --help"),
     "threads": (["encode", "a.csv", "a.npy", "--model", "m", "--threads", "0"], 2,
-                "argument --threads: must be at least 1, got 0. See skelmo encode "
-                "--help"),
+                "argument --threads: must be a number from 1 on, got '0'. See skelmo "
+                "encode --help"),
     "output": (["encode", "a.csv", "a.txt", "--model", "m"], 2,
                "a.txt: features are written to .npy, .npz, .csv, .parquet. Give a name "
-               "that ends so."),
+               "that ends so, or --to."),
     "keep": (["encode", "a.csv", "a.npy", "--model", "m", "--keep", "b"], 2,
-             "a.npy: .npy holds numbers alone. Leave out --keep, or write a .csv or "
-             ".parquet."),
+             "a.npy: npy holds numbers alone. Leave out --keep, or write csv or "
+             "parquet."),
     "directory": (["encode", "a.csv", "b/a.npy", "--model", "m"], 1,
                   "b: no such directory. Make it, or write elsewhere."),
     "file": (["encode", "a.csv", "a.npy", "--model", "m"], 1,
@@ -88,7 +89,7 @@ WRONG = {
     "format": (["convert", "m", "n", "--to", "onnx"], 2,
                "argument --to: invalid choice: 'onnx' (choose from "),
     "page": (["compare", "a.csv", "--text", "a", "--label", "b", "--out", "x/y"], 1,
-             "x/y is no file that can be written. Give another."),
+             "x: no such directory. Make it, or write elsewhere."),
 }  # fmt: skip
 
 
@@ -267,8 +268,11 @@ def test_progress_is_for_terminals(
     model_path, corpus_path, tmp_path, monkeypatch, capsys
 ):
     command = ["encode", corpus_path, str(tmp_path / "a.npy"), "--model", model_path]
+    command += ["--force", "--batch", "50"]
     assert main(command) == 0
     assert capsys.readouterr().err == ""
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
     assert main(command) == 0
-    assert "120row [" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "encode: 100%|" in said
+    assert " 120 of 120 rows [" in said

@@ -228,7 +228,7 @@ def test_a_bad_row_names_its_file(tmp_path, capsys):
     command = ["train", str(source), "--column", "text", "--out", str(tmp_path / "m")]
     assert main(command) == 1
     assert capsys.readouterr().err == (
-        f"skelmo: error: {source}: row 2 of column 'text' has no text. Fill it in, or "
-        f"give --missing empty.\n"
+        f"skelmo: error: {source}: line 3 has no text in column 'text'. Fill it in, "
+        f"give --missing empty, or pass over such rows by --on-error skip.\n"
     )
     assert [path.name for path in tmp_path.iterdir()] == ["in.csv"]

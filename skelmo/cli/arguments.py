@@ -6,6 +6,8 @@ Nothing here, or above it, imports torch: help and a wrong line are answered at 
 from __future__ import annotations
 
 import argparse
+import math
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -14,13 +16,15 @@ from skelmo.version import __version__
 
 FORMATS = ("csv", "tsv", "jsonl", "parquet", "txt")
 POOLINGS = ("mean", "max", "min", "last", "std")
+DEFAULT_POOLING = ("mean", "std")
 WRITABLE = ("skelmo", "allennlp")
+FEATURE_FORMATS = ("npy", "npz", "csv", "parquet")
 
 _DESCRIPTION = "ELMo language models: train, evaluate, encode with them."
 _EPILOG = """\
 FILE is csv, tsv, jsonl, parquet or txt (a line is a document), also with .gz, .bz2,
-.xz or .zst after it; "-" is stdin, with --format. `skelmo COMMAND --help` shows
-examples.
+.xz or .zst after it; "-" is stdin, with --format. A file or model that is there is
+replaced with --force only. `skelmo COMMAND --help` shows examples.
 
 exit codes: 0 done, 1 error, 2 wrong command line, 130 interrupted (Ctrl-C), 141 the
 reader of the output has gone
@@ -41,6 +45,9 @@ OUT.checkpoints; after --max-time too, if more time is given.""",
   skelmo encode reviews.csv --column text features.npy
   skelmo encode --model my-elmo reviews.csv --column text out.parquet --keep id stars
   zcat old.jsonl.gz | skelmo encode --model my-elmo - --format jsonl --column 2 out.csv
+  skelmo encode --separator ";" --on-error skip export.csv --column text out.npy
+  skelmo encode reviews.txt --tokens --layers top tokens.parquet
+  skelmo encode reviews.txt - | gzip > features.csv.gz
 
 Interrupted or killed, the same command goes on where it stopped (OUT.part), and the
 file is that of a run that was not. If input, model or options have changed, it starts
@@ -136,6 +143,20 @@ def _add_table(parser: _Parser, column: bool = True) -> None:
         action="store_true",
         help="the first line of a csv or tsv is a row: its columns are 1, 2 and so on",
     )
+    parser.add_argument(
+        "--separator",
+        type=_separator,
+        metavar="CHAR",
+        help="character between the columns of a csv or tsv, or the word tab (default: "
+        "a comma; for tsv a tab)",
+    )
+    parser.add_argument(
+        "--on-error",
+        choices=("error", "skip"),
+        default="error",
+        help="what a row does that cannot be read or has no text: end the command, or "
+        "be passed over and told of (default: error)",
+    )
 
 
 def _add_missing(parser: _Parser, choices: tuple[str, ...], help: str) -> None:
@@ -148,11 +169,31 @@ def _add_threads(parser: _Parser) -> None:
     )
 
 
+def _add_force(parser: _Parser, help: str) -> None:
+    parser.add_argument("--force", action="store_true", help=help)
+
+
 def _positive(text: str) -> int:
-    number = int(text)  # ValueError is argparse's to report
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"must be at least 1, got {number}")
-    return number
+    with suppress(ValueError):
+        if int(text) >= 1:
+            return int(text)
+    raise argparse.ArgumentTypeError(f"must be a number from 1 on, got {text!r}")
+
+
+def _minutes(text: str) -> float:
+    with suppress(ValueError):
+        if 0 < float(text) < math.inf:
+            return float(text)
+    raise argparse.ArgumentTypeError(f"must be a number above 0, got {text!r}")
+
+
+def _separator(text: str) -> str:
+    separator = {"tab": "\t", "\\t": "\t"}.get(text, text)
+    if len(separator) != 1 or separator in '"\r\n':
+        raise argparse.ArgumentTypeError(
+            f"must be one character such as ; or |, or the word tab, got {text!r}"
+        )
+    return separator
 
 
 def _layers(text: str) -> str | int | list[int]:
@@ -190,9 +231,7 @@ def _add_train(commands: Any) -> None:
     parser.add_argument(
         "--out", type=Path, required=True, metavar="DIR", help="directory to save to"
     )
-    parser.add_argument(
-        "--force", action="store_true", help="replace a model that DIR holds"
-    )
+    _add_force(parser, "replace a model that DIR holds")
     _add_table(parser)
     _add_missing(parser, ("error", "empty"), "empty passes over rows without a text")
     parser.add_argument(
@@ -202,13 +241,13 @@ def _add_train(commands: Any) -> None:
     )
     parser.add_argument(
         "--max-time",
-        type=float,
+        type=_minutes,
         metavar="MINUTES",
         help="minutes of training at most",
     )
     parser.add_argument(
         "--checkpoint-every",
-        type=float,
+        type=_minutes,
         default=2.0,
         metavar="MINUTES",
         help="minutes between checkpoints (default: 2)",
@@ -256,8 +295,14 @@ def _add_encode(commands: Any) -> None:
     parser.add_argument("input", metavar="FILE", help="texts")
     parser.add_argument(
         "out", type=Path, metavar="OUT", help="file to write: .npy, .npz (an array "
-        "called features), .csv or .parquet"
+        "called features), .csv or .parquet; - is stdout, as csv"
     )  # fmt: skip
+    parser.add_argument(
+        "--to",
+        choices=FEATURE_FORMATS,
+        help="format of OUT, if its name does not tell",
+    )
+    _add_force(parser, "replace OUT if it is there")
     parser.add_argument(
         "--model", default="en", metavar="DIR", help="directory or name of a model "
         "(default: en, the English one that comes with skelmo)",
@@ -272,6 +317,11 @@ def _add_encode(commands: Any) -> None:
         help="columns to copy to a csv or parquet file; give them after the files",
     )  # fmt: skip
     parser.add_argument(
+        "--tokens",
+        action="store_true",
+        help="a row for each token, without pooling, in a csv or parquet file",
+    )
+    parser.add_argument(
         "--layers",
         type=_layers,
         default="concat",
@@ -280,7 +330,7 @@ def _add_encode(commands: Any) -> None:
     parser.add_argument(
         "--pooling",
         type=_poolings,
-        default=["mean", "std"],
+        default=list(DEFAULT_POOLING),
         help="mean, max, min, last, std, or several (default: mean,std)",
     )
     parser.add_argument(
@@ -290,8 +340,8 @@ def _add_encode(commands: Any) -> None:
     )
     parser.add_argument("--device", metavar="NAME", help="a torch device, as cpu")
     parser.add_argument(
-        "--batch", type=_positive, default=4096, metavar="ROWS",
-        help="rows in memory at a time (default: 4096)",
+        "--batch", type=_positive, metavar="ROWS",
+        help="rows in memory at a time (default: 4096; with --tokens 128)",
     )  # fmt: skip
     _add_threads(parser)
 
@@ -302,9 +352,7 @@ def _add_convert(commands: Any) -> None:
     parser.add_argument("target", type=Path, metavar="DST", help="directory to write")
     parser.add_argument("--to", choices=WRITABLE, default="skelmo")
     parser.add_argument("--dtype", choices=("float32", "float16"), default="float32")
-    parser.add_argument(
-        "--force", action="store_true", help="replace a model that DST holds"
-    )
+    _add_force(parser, "replace a model that DST holds")
 
 
 def _add_compare(commands: Any) -> None:
@@ -315,8 +363,9 @@ def _add_compare(commands: Any) -> None:
     _add_table(parser, column=False)
     parser.add_argument(
         "--out", type=Path, default=Path("comparison.html"), metavar="HTML",
-        help="page to write (default: comparison.html)",
+        help="page to write (default: comparison.html); - is stdout",
     )  # fmt: skip
+    _add_force(parser, "replace a page that is there")
     parser.add_argument(
         "--representations", nargs="+", metavar="NAME", help="as tfidf word2vec glove "
         "elmo-own; by default all that can run"

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Any
 
-from skelmo.cli.messages import Interrupted, is_watched
+from skelmo.cli.messages import Interrupted, is_watched, say, tell
 from skelmo.cli.options import CompareOptions
-from skelmo.cli.table_files import check_texts, rows_of, table_of
+from skelmo.cli.outputs import STDOUT, check_absent
+from skelmo.cli.skipped_rows import SkippedRows, check_no_list
+from skelmo.cli.table_files import rows_of, table_of
 from skelmo.comparison import compare
 from skelmo.comparison.representations import choose
 from skelmo.estimators.vectorizer import ElmoVectorizer
@@ -22,15 +23,22 @@ def run(options: CompareOptions) -> None:
     options : CompareOptions
     """
     out = options.out
-    if out.is_dir() or not out.parent.is_dir():
-        raise FileNotFoundError(f"{out} is no file that can be written. Give another.")
-    table = table_of(options.input, options.format, not options.no_header)
+    to_stdout = str(out) == STDOUT
+    check_absent(out, options.force)
+    if not to_stdout:
+        check_no_list(out, options.force)
+    skipped = SkippedRows()
+    table = table_of(options.input, options, skipped)
     texts: list[str] = []
     labels: list[Any] = []
-    for rows in rows_of(table, [options.text, options.label]):
-        check_texts(table, rows, "error", remedy="Drop the row.")
+    for rows in rows_of(
+        table, [options.text, options.label], remedy="Fill it in, drop the row"
+    ):
         texts += rows.values[0]
         labels += rows.values[1]
+    kept = "Without --cache no result is kept."
+    if options.cache is not None:
+        kept = f"The same command takes what is done from {options.cache}."
     try:
         found = compare(
             texts,
@@ -43,14 +51,22 @@ def run(options: CompareOptions) -> None:
             random_state=options.seed,
             verbose=int(is_watched()),
         )
+        page = found.to_html()
+        if to_stdout:
+            tell(page)
+        else:
+            replace_file(out, lambda path: path.write_text(page, "utf-8"))
     except KeyboardInterrupt:
-        kept = "Without --cache no result is kept."
-        if options.cache is not None:
-            kept = f"The same command takes what is done from {options.cache}."
         raise Interrupted(kept) from None
-    page = found.to_html()
-    replace_file(out, lambda path: path.write_text(page, "utf-8"))
-    sys.stdout.write(f"{found.summary()}\n{out}: the page\n")
+    except OSError as error:
+        error.add_note(kept)
+        raise
+    if to_stdout:
+        say(found.summary())
+        skipped.report()
+        return
+    tell(f"{found.summary()}\n{out}: the page\n")
+    skipped.report(out)
 
 
 def _representations(options: CompareOptions) -> Any:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import sys
-
-from skelmo.cli.messages import UsageError, say
+from skelmo.cli.messages import UsageError, say, tell
 from skelmo.cli.model_directories import check_no_model, size_of
 from skelmo.cli.options import ConvertOptions
 from skelmo.pretrained import registry
@@ -25,8 +23,7 @@ def run(options: ConvertOptions) -> None:
         raise UsageError(
             f"--to {options.to} holds float32. Leave out --dtype {options.dtype}."
         )
-    if not options.force:
-        check_no_model(target)
+    check_no_model(target, options.force)
     model = registry.load(options.source)
     if to_skelmo:
         write_model(model, target, dtype=options.dtype)
@@ -38,4 +35,4 @@ def run(options: ConvertOptions) -> None:
                 f"settings: {target} gives features, but no perplexity."
             )
     size = f"{size_of(target) / 1e6:,.1f} MB"
-    sys.stdout.write(f"{target}: {options.to}, {options.dtype}, {size}\n")
+    tell(f"{target}: {options.to}, {options.dtype}, {size}\n")

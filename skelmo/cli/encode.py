@@ -4,25 +4,36 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 import sys
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
-from tqdm.auto import tqdm
+from numpy.typing import NDArray
 
-from skelmo.cli.messages import Interrupted, is_watched, say
+from skelmo.cli.arguments import DEFAULT_POOLING
+from skelmo.cli.messages import Interrupted, UsageError, is_watched, say, tell
 from skelmo.cli.options import EncodeOptions
-from skelmo.cli.outputs import Output, check_output, output_of
-from skelmo.cli.parts import PartFile
+from skelmo.cli.outputs import (
+    STDOUT,
+    Output,
+    check_absent,
+    output_format,
+    output_of,
+)
+from skelmo.cli.parts import PartFile, StdoutPart
+from skelmo.cli.row_bar import row_bar
+from skelmo.cli.skipped_rows import SkippedRows, check_no_list
 from skelmo.cli.table_files import (
     LINE,
     STDIN,
     Rows,
     Table,
-    check_texts,
     n_rows_of,
     rows_of,
     table_of,
@@ -30,8 +41,10 @@ from skelmo.cli.table_files import (
 from skelmo.cli.threads import limited_threads
 from skelmo.encoding import token_cache
 from skelmo.estimators.vectorizer import ElmoVectorizer
+from skelmo.files import naming
 from skelmo.version import __version__
 
+BATCH, TOKENS_BATCH = 4096, 128  # rows
 _FORMAT = 1  # of the part
 
 
@@ -42,6 +55,15 @@ class _Position(NamedTuple):
     content: Any  # hash of the rows before
 
 
+class _Wanted(NamedTuple):
+    """What is made of a table."""
+
+    columns: list[str | None]  # texts, then what is kept
+    format: str
+    batch: int
+    names: list[str]  # of the features
+
+
 def run(options: EncodeOptions) -> None:
     """Encode a file.
 
@@ -50,14 +72,46 @@ def run(options: EncodeOptions) -> None:
     options : EncodeOptions
     """
     out = options.out
-    check_output(out, bool(options.keep))
-    table = table_of(options.input, options.format, not options.no_header)
+    to = output_format(out, options.to, bool(options.keep), options.tokens)
+    check_absent(out, options.force)
+    if options.tokens and tuple(options.pooling) != DEFAULT_POOLING:
+        raise UsageError("--tokens does not pool. Leave out --pooling.")
+    skipped = SkippedRows()
+    table = table_of(options.input, options, skipped)
+    if str(out) != STDOUT:
+        check_no_list(out, options.force)
+        tell(_encode_file(options, table, to, out))
+        skipped.report(out)
+        return
+    if to == "csv":
+        said = _encode_file(options, table, to, None)
+    else:  # made of the rows when all are there
+        with TemporaryDirectory() as directory:
+            whole = Path(directory, "features")
+            said = _encode_file(options, table, to, whole)
+            with whole.open("rb") as file, naming("stdout"):
+                shutil.copyfileobj(file, sys.stdout.buffer)
+                sys.stdout.buffer.flush()
+        said = said.replace(str(whole), "stdout", 1)
+    say(said)
+    skipped.report()
+
+
+def _encode_file(
+    options: EncodeOptions, table: Table, to: str, out: Path | None
+) -> str:
+    """Write a file, or stdout; return the sentence on it."""
     began = time.perf_counter()
     with limited_threads(options.threads):
         vectorizer = _vectorizer(options)
-        wanted = [options.column, *options.keep]
-        with PartFile(out, _made_by(options, vectorizer)) as part:
-            position = _take_up(table, part, wanted, options.batch)
+        batch = options.batch or (TOKENS_BATCH if options.tokens else BATCH)
+        names = vectorizer.get_feature_names_out().tolist()
+        if options.tokens:
+            names = [name.replace("elmo_mean_", "elmo_", 1) for name in names]
+        wanted = _Wanted([options.column, *options.keep], to, batch, names)
+        made_by = _made_by(options, vectorizer, wanted)
+        with StdoutPart() if out is None else PartFile(out, made_by) as part:
+            position = _take_up(table, part, wanted, options.missing)
             if part.n_rows:
                 say(f"going on after row {part.n_rows:,}, from {part.path}.")
             n_before = part.n_rows
@@ -65,12 +119,15 @@ def run(options: EncodeOptions) -> None:
                 _encode(vectorizer, table, part, position, wanted, options)
             except KeyboardInterrupt:
                 raise Interrupted(_what_is_kept(part, table)) from None
-    n_rows, seconds = part.n_rows, time.perf_counter() - began
-    n_features = len(vectorizer.get_feature_names_out())
-    sys.stdout.write(
-        f"{out}: {n_rows:,} rows, {n_features:,} features, "
-        f"{out.stat().st_size / 1e6:,.1f} MB; {n_rows - n_before:,} rows in "
-        f"{seconds:.1f} s\n"
+            except Exception as error:
+                if part.n_rows or isinstance(error, OSError):
+                    error.add_note(_what_is_kept(part, table))
+                raise
+    size = "" if out is None else f", {out.stat().st_size / 1e6:,.1f} MB"
+    features = f"{len(names):,} features{' of each token' * options.tokens}"
+    return (
+        f"{out or 'stdout'}: {part.n_rows:,} rows, {features}{size}; "
+        f"{part.n_rows - n_before:,} rows in {time.perf_counter() - began:.1f} s\n"
     )
 
 
@@ -78,7 +135,7 @@ def _vectorizer(options: EncodeOptions) -> ElmoVectorizer:
     vectorizer = ElmoVectorizer(
         language_model=options.model,
         layers=options.layers,
-        pooling=options.pooling,
+        pooling="mean" if options.tokens else options.pooling,
         missing=options.missing,
         precision=options.precision,
         device=options.device,
@@ -87,17 +144,21 @@ def _vectorizer(options: EncodeOptions) -> ElmoVectorizer:
     return vectorizer.fit(["a"])  # which reads the model, and learns nothing
 
 
-def _made_by(options: EncodeOptions, vectorizer: ElmoVectorizer) -> str:
+def _made_by(
+    options: EncodeOptions, vectorizer: ElmoVectorizer, wanted: _Wanted
+) -> str:
     """Hash all that the bytes of the file depend on, besides the input."""
     model, features = vectorizer.language_model_, vectorizer.features_
-    names = vectorizer.get_feature_names_out().tolist()
     given = {
         name: getattr(options, name)
-        for name in ("column", "keep", "missing", "batch", "threads", "format")
-    }
+        for name in (
+            "column", "keep", "missing", "threads", "format", "no_header", "separator",
+            "on_error", "tokens",
+        )
+    }  # fmt: skip
     settings = [
-        _FORMAT, __version__, torch.__version__, options.out.suffix.lower(), names,
-        features.settings.fingerprint(features.model).hex(), options.no_header, given,
+        _FORMAT, __version__, torch.__version__, wanted.format, wanted.names,
+        features.settings.fingerprint(features.model).hex(), given, wanted.batch,
         str(next(model.network_.parameters()).device), model.sequence,
         str(model.sentence_splitter),
     ]  # fmt: skip
@@ -105,14 +166,14 @@ def _made_by(options: EncodeOptions, vectorizer: ElmoVectorizer) -> str:
 
 
 def _take_up(
-    table: Table, part: PartFile, wanted: Sequence[str | None], size: int
+    table: Table, part: PartFile | StdoutPart, wanted: _Wanted, missing: str
 ) -> _Position:
     """Find the first row that is not done; if need be, that is the first."""
     position = None
     if part.n_rows and table.path == STDIN:
         say(f"what comes from stdin cannot be taken up: {part.path} starts anew.")
     elif part.n_rows:
-        position = _skip(table, part, wanted, size)
+        position = _skip(table, part, wanted, missing)
         if position is None:
             say(f"{table.shown} has changed: {part.path} starts anew.")
     elif part.is_foreign:
@@ -120,14 +181,19 @@ def _take_up(
     if position is not None:
         return position
     part.forget()
-    return _Position(rows_of(table, wanted, size), hashlib.sha256())
+    if table.skipped is not None:
+        table.skipped.forget()
+    return _Position(
+        rows_of(table, wanted.columns, wanted.batch, missing), hashlib.sha256()
+    )
 
 
 def _skip(
-    table: Table, part: PartFile, wanted: Sequence[str | None], size: int
+    table: Table, part: PartFile | StdoutPart, wanted: _Wanted, missing: str
 ) -> _Position | None:
     """Read over the rows that are done; None if they are others by now."""
-    rest, content, n_rows = rows_of(table, wanted, size), hashlib.sha256(), 0
+    rest = rows_of(table, wanted.columns, wanted.batch, missing)
+    content, n_rows = hashlib.sha256(), 0
     while n_rows < part.n_rows:
         rows = next(rest, None)
         if rows is None:
@@ -140,62 +206,76 @@ def _skip(
 
 
 def _update(content: Any, rows: Rows) -> None:
-    # Escapes keep lone surrogates; dates and the like go by their text.
-    text = json.dumps([rows.names, rows.values], default=str)
-    content.update(text.encode())
+    if rows.values[0]:
+        # Escapes keep lone surrogates; dates and the like go by their text.
+        text = json.dumps([rows.names, rows.values], default=str)
+        content.update(text.encode())
 
 
 def _encode(
     vectorizer: ElmoVectorizer,
     table: Table,
-    part: PartFile,
+    part: PartFile | StdoutPart,
     position: _Position,
-    wanted: Sequence[str | None],
+    wanted: _Wanted,
     options: EncodeOptions,
 ) -> None:
     """Encode the rows that are left, and finish the file."""
     output: Output | None = None
-    names = vectorizer.get_feature_names_out().tolist()
-    bar = tqdm(
-        desc="encode", unit="row", initial=part.n_rows, total=n_rows_of(table),
-        disable=not is_watched(),
-    )  # fmt: skip
-    with bar:
+    watched = is_watched()
+    total = n_rows_of(table) if watched else None
+    with row_bar("encode", part.n_rows, total, watched) as bar:
         for rows in position.rest:
-            check_texts(table, rows, options.missing)
-            output = output or _begun(part, options.out, table, rows.names, names)
+            output = output or _begun(part, table, rows.names, wanted, options)
+            if not rows.values[0]:
+                continue
             # Vectors left by earlier blocks would make the last bit of the next ones
             # depend on where the process began.
             token_cache.clear_all()
-            features = vectorizer.transform(rows.values[0])
+            if options.tokens:
+                features, kept = _of_tokens(vectorizer, rows, part.n_rows)
+            else:
+                features, kept = vectorizer.transform(rows.values[0]), rows.values[1:]
             _update(position.content, rows)
-            block = output.block(features, rows.values[1:])
-            part.append(block, len(features), position.content.hexdigest())
-            bar.update(len(features))
+            block = output.block(features, kept)
+            n_rows = len(rows.values[0])
+            part.append(block, n_rows, position.content.hexdigest())
+            bar.update(n_rows)
     if output is None:
-        columns = [name or LINE for name in wanted]  # of no rows at all
-        output = _begun(part, options.out, table, columns, names)
+        columns = [name or LINE for name in wanted.columns]  # of no rows at all
+        output = _begun(part, table, columns, wanted, options)
     part.finish(output)
 
 
+def _of_tokens(
+    vectorizer: ElmoVectorizer, rows: Rows, n_before: int
+) -> tuple[NDArray[np.float32], list[list[Any]]]:
+    """Return a vector for each token, and what stands beside it."""
+    texts, *kept = rows.values
+    vectors = vectorizer.transform_tokens(texts)
+    tokens = vectorizer.tokenize(texts)
+    places = [(d, k) for d, found in enumerate(tokens) for k in range(len(found))]
+    columns = [[column[d] for d, _ in places] for column in kept]
+    columns += [[n_before + d for d, _ in places], [k for _, k in places]]
+    columns.append([token for found in tokens for token in found])
+    return np.concatenate(vectors), columns
+
+
 def _begun(
-    part: PartFile,
-    out: Path,
+    part: PartFile | StdoutPart,
     table: Table,
     columns: Sequence[str],
-    names: Sequence[str],
+    wanted: _Wanted,
+    options: EncodeOptions,
 ) -> Output:
     """Return the output; a part without rows gets its head."""
-    output = output_of(out, table, columns[1:], names)
+    output = output_of(wanted.format, table, columns[1:], wanted.names, options.tokens)
     if not part.n_rows:
         part.begin(output.head())
     return output
 
 
-def _what_is_kept(part: PartFile, table: Table) -> str:
-    n_rows = part.n_rows_kept()
-    if not n_rows:
-        return "No row was done."
-    if table.path == STDIN:
+def _what_is_kept(part: PartFile | StdoutPart, table: Table) -> str:
+    if table.path == STDIN and part.n_rows and isinstance(part, PartFile):
         return "What comes from stdin cannot be taken up."
-    return f"{n_rows:,} rows are in {part.path}; the same command goes on from there."
+    return part.kept()

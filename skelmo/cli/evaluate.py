@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-import sys
 
 import numpy as np
 
+from skelmo.cli.messages import tell
 from skelmo.cli.options import EvaluateOptions
+from skelmo.cli.skipped_rows import SkippedRows
 from skelmo.cli.table_files import documents_in, table_of
 from skelmo.cli.threads import limited_threads
 from skelmo.estimators.language_model import ElmoLanguageModel
@@ -27,7 +28,8 @@ def run(options: EvaluateOptions) -> None:
     ----------
     options : EvaluateOptions
     """
-    table = table_of(options.input, options.format, not options.no_header)
+    skipped = SkippedRows()
+    table = table_of(options.input, options, skipped)
     model = ElmoLanguageModel.load(options.model, missing=options.missing)
     documents = documents_in(table, options.column, options.missing)
     with limited_threads(options.threads):
@@ -49,10 +51,11 @@ def run(options: EvaluateOptions) -> None:
         "perplexity_backward": perplexity.backward,
         "perplexity": perplexity.mean,
     }
+    skipped.report()
     if options.json:
-        sys.stdout.write(json.dumps(found) + "\n")
+        tell(json.dumps(found) + "\n")
         return
-    sys.stdout.write(
+    tell(
         f"documents            {found['documents']:,}\n"
         f"tokens               {found['tokens']:,}\n"
         f"unknown              {corpus.unknown_share:.2%}\n"

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
+from skelmo.cli.messages import tell
 from skelmo.cli.model_directories import size_of
 from skelmo.cli.options import InfoOptions
 from skelmo.files import user_path
@@ -31,11 +31,11 @@ def run(options: InfoOptions) -> None:
     path = registry.BUNDLED.get(options.model, user_path(options.model))
     found = _found(model, path)
     if options.json:
-        sys.stdout.write(json.dumps(found) + "\n")
+        tell(json.dumps(found) + "\n")
         return
     rows = _rows(found)
     width = max(len(name) for name, _ in rows) + 2
-    sys.stdout.write("".join(f"{name:{width}}{value}\n" for name, value in rows))
+    tell("".join(f"{name:{width}}{value}\n" for name, value in rows))
 
 
 def _found(model: SavedModel, path: Path) -> dict[str, Any]:

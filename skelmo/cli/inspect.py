@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import sys
-
+from skelmo.cli.messages import tell
 from skelmo.cli.options import InspectOptions
+from skelmo.cli.skipped_rows import SkippedRows
 from skelmo.cli.table_files import documents_in, table_of
 from skelmo.inspection import inspect_text
 
@@ -16,7 +16,9 @@ def run(options: InspectOptions) -> None:
     ----------
     options : InspectOptions
     """
-    table = table_of(options.input, options.format, not options.no_header)
+    skipped = SkippedRows()
+    table = table_of(options.input, options, skipped)
     documents = documents_in(table, options.column, missing="empty")
     report = inspect_text(documents, options.model)
-    sys.stdout.write(f"{report}\n")
+    skipped.report()
+    tell(f"{report}\n")

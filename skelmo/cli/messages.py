@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from skelmo.files import naming
+
 _PLAIN = (ValueError, TypeError, OSError, ImportError, RuntimeError)
 
 
@@ -31,6 +33,18 @@ def say(text: object) -> None:
     sys.stderr.flush()
 
 
+def tell(text: str) -> None:
+    """Write results to stdout.
+
+    Parameters
+    ----------
+    text : str
+    """
+    with naming("stdout"):
+        sys.stdout.write(text)
+        sys.stdout.flush()
+
+
 def is_watched() -> bool:
     """Tell whether somebody sees progress: stderr is a terminal."""
     return sys.stderr.isatty()
@@ -50,10 +64,12 @@ def described(error: BaseException) -> str:
     """
     if isinstance(error, MemoryError):
         return "memory does not suffice. Lower --batch, or close other programs."
-    if isinstance(error, OSError) and error.filename is not None and error.strerror:
-        return f"{error.filename}: {error.strerror}."
-    parts = [str(error), *getattr(error, "__notes__", ())]
-    text = " ".join(part for part in parts if part)
+    said = str(error)
+    if isinstance(error, OSError) and error.strerror:
+        said = f"{error.strerror}."
+        if error.filename is not None:
+            said = f"{error.filename}: {said}"
+    text = " ".join(part for part in (said, *getattr(error, "__notes__", ())) if part)
     if isinstance(error, _PLAIN) and text:
         return text
     return f"{type(error).__name__}: {text} (--debug shows where)"

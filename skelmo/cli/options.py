@@ -23,10 +23,16 @@ class TableOptions:
         None goes by the name of a file.
     no_header : bool
         Whether the first line of a csv or tsv is a row.
+    separator : str or None
+        Of the columns of a csv or tsv; None is that of the format.
+    on_error : {"error", "skip"}
+        What a row does that cannot be read.
     """
 
     format: str | None
     no_header: bool
+    separator: str | None
+    on_error: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +44,10 @@ class TrainOptions(TableOptions):
     format : str or None
         As for `TableOptions`.
     no_header : bool
+        As for `TableOptions`.
+    separator : str or None
+        As for `TableOptions`.
+    on_error : {"error", "skip"}
         As for `TableOptions`.
     corpus : list of str
         Files of texts.
@@ -86,6 +96,10 @@ class EvaluateOptions(TableOptions):
         As for `TableOptions`.
     no_header : bool
         As for `TableOptions`.
+    separator : str or None
+        As for `TableOptions`.
+    on_error : {"error", "skip"}
+        As for `TableOptions`.
     model : str
         Directory.
     input : str
@@ -114,10 +128,20 @@ class EncodeOptions(TableOptions):
         As for `TableOptions`.
     no_header : bool
         As for `TableOptions`.
+    separator : str or None
+        As for `TableOptions`.
+    on_error : {"error", "skip"}
+        As for `TableOptions`.
     input : str
         File of texts.
     out : Path
-        File of features.
+        File of features; "-" is stdout.
+    to : str or None
+        Format of it; None goes by its name.
+    force : bool
+        Whether a file there is replaced.
+    tokens : bool
+        Whether there is a row for each token.
     model : str
         Directory or name.
     column : str or None
@@ -128,13 +152,16 @@ class EncodeOptions(TableOptions):
     pooling : str or list of str
     precision : str
     device : str or None
-    batch : int
+    batch : int or None
         Rows in memory at a time.
     threads : int or None
     """
 
     input: str
     out: Path
+    to: str | None
+    force: bool
+    tokens: bool
     model: str
     column: str | None
     missing: str
@@ -143,7 +170,7 @@ class EncodeOptions(TableOptions):
     pooling: str | list[str]
     precision: str
     device: str | None
-    batch: int
+    batch: int | None
     threads: int | None
 
 
@@ -180,6 +207,10 @@ class CompareOptions(TableOptions):
         As for `TableOptions`.
     no_header : bool
         As for `TableOptions`.
+    separator : str or None
+        As for `TableOptions`.
+    on_error : {"error", "skip"}
+        As for `TableOptions`.
     input : str
         File of texts and labels.
     text : str
@@ -187,7 +218,9 @@ class CompareOptions(TableOptions):
     label : str
         Column of the labels.
     out : Path
-        Page to write.
+        Page to write; "-" is stdout.
+    force : bool
+        Whether a page there is replaced.
     representations : list of str or None
         None is all that can run.
     model : str or None
@@ -205,6 +238,7 @@ class CompareOptions(TableOptions):
     text: str
     label: str
     out: Path
+    force: bool
     representations: list[str] | None
     model: str | None
     classifier: str | None
@@ -238,6 +272,10 @@ class InspectOptions(TableOptions):
     format : str or None
         As for `TableOptions`.
     no_header : bool
+        As for `TableOptions`.
+    separator : str or None
+        As for `TableOptions`.
+    on_error : {"error", "skip"}
         As for `TableOptions`.
     input : str
         File of texts.

@@ -5,7 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import shutil
+import sys
 import zipfile
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
@@ -13,6 +15,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from skelmo.cli.arguments import FEATURE_FORMATS
 from skelmo.cli.messages import UsageError
 from skelmo.cli.table_files import Table, import_pyarrow
 
@@ -137,18 +140,12 @@ class ParquetOutput:
         Their types.
     names : sequence of str
         Names of the features.
-    path : Path
-        The file, for a message.
     """
 
     def __init__(
-        self,
-        kept: Sequence[str],
-        types: Sequence[Any],
-        names: Sequence[str],
-        path: Path,
+        self, kept: Sequence[str], types: Sequence[Any], names: Sequence[str]
     ) -> None:
-        self.pa = import_pyarrow(path)
+        self.pa = import_pyarrow("the output")
         self.kept, self.types = list(kept), list(types)
         fields = [*zip(kept, types, strict=True)]
         self.schema = self.pa.schema(
@@ -195,71 +192,128 @@ def _kept_types(table: Table, kept: Sequence[str], pa: Any) -> list[Any]:
     return [kind.value_type if pa.types.is_dictionary(kind) else kind for kind in types]
 
 
-SUFFIXES = (".npy", ".npz", ".csv", ".parquet")
+STDOUT = "-"
+TOKEN_COLUMNS = ("document", "position", "token")
 
 
-def check_output(path: Path, keeps: bool) -> None:
-    """Raise unless features can be written to a path.
+def check_absent(path: Path, force: bool) -> None:
+    """Raise if there is a file that would be replaced, or none can be written.
 
     Parameters
     ----------
     path : Path
-    keeps : bool
-        Whether columns are to be kept beside the features.
+    force : bool
+        Whether it is to be replaced.
 
     Raises
     ------
-    UsageError
-        If the format is unknown or cannot keep columns.
-    FileNotFoundError, IsADirectoryError
-        If there is no directory for it, or it is one.
-    ImportError
-        If the format needs a package.
+    FileExistsError, FileNotFoundError, IsADirectoryError
     """
-    suffix = path.suffix.lower()
-    if suffix not in SUFFIXES:
-        raise UsageError(
-            f"{path}: features are written to {', '.join(SUFFIXES)}. Give a name that "
-            f"ends so."
-        )
-    if keeps and suffix in (".npy", ".npz"):
-        raise UsageError(
-            f"{path}: {suffix} holds numbers alone. Leave out --keep, or write a .csv "
-            f"or .parquet."
-        )
+    if str(path) == STDOUT:
+        return
     if path.is_dir():
         raise IsADirectoryError(f"{path} is a directory. Give a file to write.")
     if not path.parent.is_dir():
         raise FileNotFoundError(
             f"{path.parent}: no such directory. Make it, or write elsewhere."
         )
-    if suffix == ".parquet":
-        import_pyarrow(path)
+    if path.exists() and not force:
+        raise FileExistsError(
+            f"{path} exists. Give another file, or --force to replace it."
+        )
 
 
-def output_of(
-    path: Path, table: Table, kept: Sequence[str], names: Sequence[str]
-) -> Output:
-    """Return the format that the name of a file asks for.
+def output_format(path: Path, to: str | None, keeps: bool, tokens: bool) -> str:
+    """Return the format of features, once it is clear that it can be written.
 
     Parameters
     ----------
     path : Path
+        "-" is stdout.
+    to : str or None
+        None goes by the name of the file.
+    keeps : bool
+        Whether columns are to be kept beside the features.
+    tokens : bool
+        Whether tokens are.
+
+    Returns
+    -------
+    format : {"npy", "npz", "csv", "parquet"}
+
+    Raises
+    ------
+    UsageError
+        If the format is unknown, cannot keep columns or is none for a terminal.
+    ImportError
+        If the format needs a package.
+    """
+    to_stdout = str(path) == STDOUT
+    found = to or ("csv" if to_stdout else path.suffix.lower().removeprefix("."))
+    if found not in FEATURE_FORMATS:
+        raise UsageError(
+            f"{path}: features are written to "
+            f"{', '.join(f'.{name}' for name in FEATURE_FORMATS)}. Give a name that "
+            f"ends so, or --to."
+        )
+    if (keeps or tokens) and found in ("npy", "npz"):
+        left_out = "--keep" if keeps else "--tokens"
+        raise UsageError(
+            f"{path}: {found} holds numbers alone. Leave out {left_out}, or write csv "
+            f"or parquet."
+        )
+    if to_stdout and found != "csv" and sys.stdout.isatty():
+        raise UsageError(
+            f"{found} is nothing to read in a terminal. Give a file, pipe it, or write "
+            f"csv."
+        )
+    if found == "parquet":
+        import_pyarrow(path)
+    return found
+
+
+def output_of(
+    format: str,
+    table: Table,
+    kept: Sequence[str],
+    names: Sequence[str],
+    tokens: bool = False,
+) -> Output:
+    """Return a format of features.
+
+    Parameters
+    ----------
+    format : {"npy", "npz", "csv", "parquet"}
     table : Table
         Where the columns kept come from.
     kept : sequence of str
         Names of the columns kept.
     names : sequence of str
         Names of the features.
+    tokens : bool, default=False
+        Whether the columns `TOKEN_COLUMNS` follow those kept.
 
     Returns
     -------
     output : Output
+
+    Raises
+    ------
+    ValueError
+        If two columns would have the same name.
     """
-    suffix = path.suffix.lower()
-    if suffix == ".csv":
-        return CsvOutput(kept, names)
-    if suffix == ".parquet":
-        pa = import_pyarrow(path)
-        return ParquetOutput(kept, _kept_types(table, kept, pa), names, path)
-    return (NpzOutput if suffix == ".npz" else NpyOutput)(len(names))
+    columns = [*kept, *(TOKEN_COLUMNS if tokens else ())]
+    twice = [name for name, n in Counter([*columns, *names]).items() if n > 1]
+    if twice:
+        raise ValueError(
+            f"{table.shown}: the column {twice[0]!r} would stand twice in the output. "
+            f"Rename it, or keep it once."
+        )
+    if format == "csv":
+        return CsvOutput(columns, names)
+    if format == "parquet":
+        pa = import_pyarrow(table.path)
+        types = _kept_types(table, kept, pa)
+        types += [pa.int64(), pa.int64(), pa.string()] if tokens else []
+        return ParquetOutput(columns, types, names)
+    return (NpzOutput if format == "npz" else NpyOutput)(len(names))

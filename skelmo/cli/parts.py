@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import json
 import os
+import sys
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO
 
-from skelmo.files import move, remove_leftovers, replace_file, sync
+from skelmo.files import move, naming, remove_leftovers, replace_file, sync
 
 
 class PartFile:
@@ -51,8 +53,9 @@ class PartFile:
 
     def __enter__(self) -> PartFile:
         """Open the part, and read what it holds."""
-        self.path.touch()
-        self.file = self.path.open("r+b")
+        with naming(self.path):
+            self.path.touch()
+            self.file = self.path.open("r+b")
         try:
             self._lock()
             self._read()
@@ -119,13 +122,23 @@ class PartFile:
         if os.name == "nt":  # where an open file cannot be renamed
             self._close()
         try:
-            whole = output.finish(self.path, self.n_rows)
+            with naming(self.target):
+                whole = output.finish(self.path, self.n_rows)
+                sync(whole)
         except BaseException:
             self.path.with_name(f"{self.path.name}.whole").unlink(missing_ok=True)
             raise
-        sync(whole)
         move(whole, self.target)
         self._remove()
+
+    def kept(self) -> str:
+        """Say what an interrupt or error leaves; nothing if there is no row."""
+        n_rows = self.n_rows_kept()
+        if not n_rows:
+            return "No row was done."
+        return (
+            f"{n_rows:,} rows are in {self.path}; the same command goes on from there."
+        )
 
     def _lock(self) -> None:
         if os.name == "nt" or self.file is None:
@@ -171,11 +184,12 @@ class PartFile:
         """Write behind what is known to be good, down to the disk."""
         if self.file is None:
             raise ValueError(f"{self.path} is closed.")
-        self.file.seek(self.n_bytes)
-        self.file.truncate()
-        self.file.write(data)
-        self.file.flush()
-        os.fsync(self.file.fileno())
+        with naming(self.path):
+            self.file.seek(self.n_bytes)
+            self.file.truncate()
+            self.file.write(data)
+            self.file.flush()
+            os.fsync(self.file.fileno())
         self.n_bytes += len(data)
 
     def _cut(self) -> None:
@@ -185,7 +199,9 @@ class PartFile:
 
     def _close(self) -> None:
         if self.file is not None:
-            self.file.close()
+            # What counts is on the disk; a full one would refuse the rest once more.
+            with suppress(OSError):
+                self.file.close()
             self.file = None
 
     def _remove(self) -> None:
@@ -194,3 +210,56 @@ class PartFile:
         self.path.unlink(missing_ok=True)
         self.record.unlink(missing_ok=True)
         remove_leftovers(self.record)
+
+
+class StdoutPart:
+    """The part that goes to stdout as it is made, and cannot be taken up.
+
+    Attributes
+    ----------
+    path : str
+        What messages call it.
+    n_rows : int
+    is_foreign : bool
+        False: there is none of before.
+    """
+
+    def __init__(self) -> None:
+        self.path, self.n_rows, self.content = "stdout", 0, ""
+        self.is_foreign = False
+
+    def __enter__(self) -> StdoutPart:
+        """Return self."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Leave what was written to its reader."""
+
+    def forget(self) -> None:
+        """Nothing is held."""
+
+    def begin(self, head: bytes) -> None:
+        """Write what it begins with."""
+        self._write(head)
+
+    def append(self, block: bytes, n_rows: int, content: str) -> None:
+        """Write rows."""
+        self._write(block)
+        self.n_rows, self.content = self.n_rows + n_rows, content
+
+    def finish(self, output: Any) -> None:
+        """Nothing is left to do."""
+
+    def kept(self) -> str:
+        """Say what an interrupt or error leaves."""
+        return f"{self.n_rows:,} rows went to stdout."
+
+    def _write(self, data: bytes) -> None:
+        with naming("stdout"):
+            sys.stdout.buffer.write(data)
+            sys.stdout.buffer.flush()

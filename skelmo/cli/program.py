@@ -46,6 +46,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         if debug:
             sys.stderr.write(traceback.format_exc())
         say(f"error: {described(error)}")
+        if isinstance(error, OSError) and error.filename == "stdout":
+            _give_up_output()
         return FAILED
 
 

@@ -8,16 +8,19 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, closing, nullcontext
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, closing, nullcontext
+from dataclasses import dataclass, replace
 from importlib import import_module
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from types import ModuleType
 from typing import Any, BinaryIO, NamedTuple
 
+from skelmo.cli.csv_records import UTF8_REMEDY, Record, csv_records
 from skelmo.cli.messages import UsageError
-from skelmo.text.documents import UNPACKERS, decoded_lines, unpacked
+from skelmo.cli.options import TableOptions
+from skelmo.cli.skipped_rows import SkippedRows
+from skelmo.text.documents import UNPACKERS, unpacked, unterminated
 
 PACKED = {*UNPACKERS, ".zst"}
 STDIN = "-"
@@ -28,7 +31,16 @@ _FORMATS = {
     ".parquet": "parquet", ".pq": "parquet", ".txt": "txt", ".text": "txt",
 }  # fmt: skip
 _ROWS_AT_ONCE = 1024  # where nobody says how many
-Part = tuple[list[str], list[list[Any]]]
+_SEPARATORS = {"csv": ",", "tsv": "\t"}
+_OTHER_SEPARATORS = ";\t|"
+
+
+class Part(NamedTuple):
+    """Some rows as a reader finds them."""
+
+    names: list[str]  # of the columns asked for, in that order
+    values: list[list[Any]]  # of each; None is missing
+    numbers: list[int]  # of the lines, or of the rows of a parquet file, from 1
 
 
 @dataclass(frozen=True)
@@ -42,35 +54,64 @@ class Table:
     format : {"csv", "tsv", "jsonl", "parquet", "txt"}
     header : bool
         Whether the first line of a csv or tsv names its columns.
+    separator : str, optional
+        Of the columns of a csv or tsv; by default that of the format.
+    skipped : SkippedRows, optional
+        Takes note of rows that cannot be read; by default these are errors.
     """
 
     path: str
     format: str
     header: bool = True
+    separator: str | None = None
+    skipped: SkippedRows | None = None
 
     @property
     def shown(self) -> str:
         """What messages call it."""
         return shown(self.path)
 
+    @property
+    def unit(self) -> str:
+        """What its rows are counted by."""
+        return "row" if self.format == "parquet" else "line"
 
-class Rows(NamedTuple):
-    """Some rows of a table."""
+    def refuse(self, number: int, reason: str, remedy: str) -> None:
+        """Pass over a row that cannot be read, if that is allowed.
 
-    first: int  # number of the first, counted from 1
-    names: list[str]  # of the columns asked for, in that order
-    values: list[list[Any]]  # of each; None is missing
+        Parameters
+        ----------
+        number : int
+            Its line, or row in a parquet file.
+        reason : str
+            What it does, as "has no text".
+        remedy : str
+
+        Raises
+        ------
+        ValueError
+            If it is an error.
+        """
+        if self.skipped is None:
+            raise ValueError(
+                f"{self.shown}: {self.unit} {number} {reason}. {remedy}, or pass over "
+                f"such rows by --on-error skip."
+            )
+        self.skipped.note(self.shown, self.unit, number, reason)
 
 
-def table_of(path: str, format: str | None, header: bool = True) -> Table:
+def table_of(
+    path: str, options: TableOptions, skipped: SkippedRows | None = None
+) -> Table:
     """Return a table, once it is clear that it can be opened.
 
     Parameters
     ----------
     path : str
-    format : str or None
-        None goes by the name of the file.
-    header : bool, default=True
+    options : TableOptions
+        If they have no format, this goes by the name of the file.
+    skipped : SkippedRows, optional
+        Takes note of rows that cannot be read, if the options say so.
 
     Returns
     -------
@@ -79,21 +120,21 @@ def table_of(path: str, format: str | None, header: bool = True) -> Table:
     Raises
     ------
     UsageError
-        If the format cannot be told.
+        If the format cannot be told, or has no separator.
     FileNotFoundError, IsADirectoryError, ImportError
         If it cannot be read.
     """
-    if format is None and path == STDIN:
+    if options.format is None and path == STDIN:
         raise UsageError("stdin has no name to tell its format. Give --format.")
     check_input(path)
     name = unpacked_name(path)
     suffix = name[name.rfind(".") :].lower() if "." in name else ""
-    if format is None and suffix not in _FORMATS:
+    if options.format is None and suffix not in _FORMATS:
         raise UsageError(
             f"{path}: its name does not tell the format. Give --format csv, tsv, "
             f"jsonl, parquet or txt."
         )
-    found = format or _FORMATS[suffix]
+    found = options.format or _FORMATS[suffix]
     if found == "parquet":
         if path == STDIN or not path.endswith(name):
             raise UsageError(
@@ -101,21 +142,47 @@ def table_of(path: str, format: str | None, header: bool = True) -> Table:
                 f"it to one."
             )
         import_pyarrow(path)
-    return Table(path, found, header)
+    if options.separator is not None and found not in _SEPARATORS:
+        raise UsageError(
+            f"{shown(path)} is read as {found}, which has no separator. Leave out "
+            f"--separator, or give --format csv."
+        )
+    passes_over = options.on_error == "skip"
+    return Table(
+        path,
+        found,
+        not options.no_header,
+        options.separator,
+        (skipped or SkippedRows()) if passes_over else None,
+    )
+
+
+class Rows(NamedTuple):
+    """Some rows of a table, with a text in the first column or None."""
+
+    names: list[str]  # of the columns asked for, in that order
+    values: list[list[Any]]  # of each; None is missing
 
 
 def rows_of(
-    table: Table, wanted: Sequence[str | None], size: int = _ROWS_AT_ONCE
+    table: Table,
+    wanted: Sequence[str | None],
+    size: int = _ROWS_AT_ONCE,
+    missing: str = "error",
+    remedy: str = "Fill it in, give --missing empty",
 ) -> Iterator[Rows]:
-    """Read some columns.
+    """Read a column of texts, and others.
 
     Parameters
     ----------
     table : Table
     wanted : sequence of str or None
-        Names, or numbers counted from 1; None is the only column.
+        Names, or numbers counted from 1; None is the only column. Texts come first.
     size : int
-        Rows at a time.
+        Rows at a time, those included that are passed over for their text.
+    missing : {"error", "empty", "nan"}, default="error"
+    remedy : str, optional
+        What to do about a missing text.
 
     Yields
     ------
@@ -125,16 +192,40 @@ def rows_of(
     Raises
     ------
     ValueError
-        If a column is not there or the file is damaged.
+        If a column is not there, a row is refused or the file is damaged.
     """
-    first = 1
-    for names, values in read_parts(table, wanted, size):
-        yield Rows(first, names, values)
-        first += len(values[0])
+    for part in read_parts(table, wanted, size):
+        bad = set()
+        for k, text in enumerate(part.values[0]):
+            if isinstance(text, str) or (text is None and missing != "error"):
+                continue
+            _refuse_text(table, part, k, remedy)
+            bad.add(k)
+        values = part.values
+        if bad:
+            values = [
+                [value for k, value in enumerate(column) if k not in bad]
+                for column in values
+            ]
+        yield Rows(part.names, values)
+
+
+def _refuse_text(table: Table, part: Part, k: int, remedy: str) -> None:
+    value, column = part.values[0][k], part.names[0]
+    if value is None:
+        reason = f"has no text in column {column!r}"
+    else:
+        text = repr(value)
+        if len(text) > LONGEST_VALUE:
+            text = text[:LONGEST_VALUE] + "..."
+        kind = type(value).__name__
+        reason = f"must have a text in column {column!r}, got {kind} {text}"
+        remedy = "Give a column of texts"
+    table.refuse(part.numbers[k], reason, remedy)
 
 
 def n_rows_of(table: Table) -> int | None:
-    """Return the number of rows, where that is known before they are read.
+    """Count the rows, where they can be read twice; takes a share of their encoding.
 
     Parameters
     ----------
@@ -143,11 +234,19 @@ def n_rows_of(table: Table) -> int | None:
     Returns
     -------
     n_rows : int or None
+        None for stdin, and for what cannot be read to its end.
     """
-    if table.format != "parquet":
+    if table.path == STDIN:
         return None
-    pyarrow = import_pyarrow(table.path)
-    return int(pyarrow.parquet.read_metadata(table.path).num_rows)
+    if table.format == "parquet":
+        pyarrow = import_pyarrow(table.path)
+        return int(pyarrow.parquet.read_metadata(table.path).num_rows)
+    every = replace(table, skipped=SkippedRows())
+    try:
+        parts = read_parts(every, ["1"], _ROWS_AT_ONCE)
+        return sum(len(part.numbers) for part in parts)
+    except (ValueError, OSError):
+        return None  # the error is told when the rows before it are done
 
 
 def documents_in(
@@ -166,48 +265,8 @@ def documents_in(
     document : str or None
         None for a missing one.
     """
-    for rows in rows_of(table, [column]):
-        check_texts(table, rows, missing)
+    for rows in rows_of(table, [column], missing=missing):
         yield from rows.values[0]
-
-
-def check_texts(
-    table: Table,
-    rows: Rows,
-    missing: str,
-    remedy: str = "Fill it in, or give --missing empty.",
-) -> None:
-    """Raise unless the first column holds texts.
-
-    Parameters
-    ----------
-    table : Table
-    rows : Rows
-    missing : {"error", "empty", "nan"}
-    remedy : str, optional
-        What to do about a missing text.
-
-    Raises
-    ------
-    ValueError
-        If a text is missing under ``missing="error"``.
-    TypeError
-        If there is something else than texts.
-    """
-    column = rows.names[0]
-    for number, value in enumerate(rows.values[0], rows.first):
-        if isinstance(value, str) or (value is None and missing != "error"):
-            continue
-        where = f"{table.shown}: row {number} of column {column!r}"
-        if value is None:
-            raise ValueError(f"{where} has no text. {remedy}")
-        text = repr(value)
-        if len(text) > LONGEST_VALUE:
-            text = text[:LONGEST_VALUE] + "..."
-        raise TypeError(
-            f"{where} must be a text, got {type(value).__name__} {text}. Give a column "
-            f"of texts."
-        )
 
 
 def read_parts(table: Table, wanted: Sequence[str | None], size: int) -> Iterator[Part]:
@@ -273,52 +332,86 @@ def choose_columns(
 
 
 def _csv_parts(table: Table, wanted: Sequence[str | None], size: int) -> Iterator[Part]:
-    import pandas as pd
+    separator = table.separator or _SEPARATORS[table.format]
+    with (
+        opened(table.path) as stream,
+        closing(csv_records(stream, separator, table.refuse)) as records,
+    ):
+        first = next(records, None)
+        if first is None:
+            raise ValueError(f"{table.shown} is empty. Give a file of texts.")
+        there = [str(k + 1) for k in range(len(first.fields))]
+        if table.header:
+            there = _distinct(first.fields)
+            _check_separator(table, there)
+            first = None
+        names = choose_columns(table, there, wanted)
+        which = [there.index(name) for name in names]
+        yield Part(names, [[] for _ in names], [])  # of a table without rows, too
+        sound = (
+            (record.line, record.fields)
+            for record in chain(() if first is None else (first,), records)
+            if _has_room(table, record, len(there))
+        )
+        while part := list(islice(sound, size)):
+            columns = [
+                [fields[k] or None if k < len(fields) else None for _, fields in part]
+                for k in which
+            ]
+            yield Part(names, columns, [line for line, _ in part])
 
-    with ExitStack() as stack:
-        stream: Any = stack.enter_context(opened(table.path))
-        try:
-            reader = stack.enter_context(
-                pd.read_csv(
-                    stream,
-                    sep="\t" if table.format == "tsv" else ",",
-                    header=0 if table.header else None,
-                    dtype=str,
-                    keep_default_na=False,
-                    na_values=[""],
-                    chunksize=size,
-                    encoding="utf-8-sig",
-                )
-            )
-            for frame in reader:
-                if not isinstance(frame.index, pd.RangeIndex):
-                    reason = "rows have more fields than there are columns"
-                    raise _unreadable(table, reason)
-                there = [str(name) for name in frame.columns]
-                if not table.header:
-                    there = [str(k + 1) for k in range(len(there))]
-                frame.columns = pd.Index(there)
-                names = choose_columns(table, there, wanted)
-                yield names, [_texts(frame[name].tolist()) for name in names]
-        except pd.errors.EmptyDataError as error:
+
+def _has_room(table: Table, record: Record, n_columns: int) -> bool:
+    """Tell whether there is a column for each field; a row may have fewer."""
+    n_fields = len(record.fields)
+    if n_fields <= n_columns:
+        return True
+    plural = "s" * (n_columns != 1)
+    reason = f"has {n_fields} fields, but there {'are' if plural else 'is'} "
+    table.refuse(
+        record.line,
+        f"{reason}{n_columns} column{plural}",
+        "Mend it, give another --separator",
+    )
+    return False
+
+
+def _check_separator(table: Table, there: list[str]) -> None:
+    """Raise if all columns seem to be one: lines would be taken for texts."""
+    if len(there) > 1 or table.separator is not None:
+        return
+    for other in _OTHER_SEPARATORS:
+        if other in there[0]:
+            name = "tab" if other == "\t" else f"'{other}'"
+            own = "tab" if table.format == "tsv" else "','"
             raise ValueError(
-                f"{table.shown} is empty. Give a file of texts."
-            ) from error
-        except pd.errors.ParserError as error:
-            raise _unreadable(table, error) from error
+                f"{table.shown} has one column, {there[0]!r}. If its columns are "
+                f"separated otherwise, give --separator {name}; if that is the name of "
+                f"one column, --separator {own}."
+            )
+
+
+def _distinct(names: Sequence[str]) -> list[str]:
+    """Name columns so that each can be asked for, as pandas does."""
+    found: list[str] = []
+    for k, given in enumerate(names):
+        name, n_before = given or f"Unnamed: {k}", 0
+        while name in found:
+            n_before += 1
+            name = f"{given}.{n_before}"
+        found.append(name)
+    return found
+
+
+def _lines(table: Table, stream: BinaryIO) -> Iterator[tuple[int, str]]:
+    """Yield lines of UTF-8, with their numbers."""
+    for number, line in enumerate(unterminated(stream), 1):
+        try:
+            text = line.decode("utf-8")
         except UnicodeDecodeError as error:
-            raise _not_utf8(table, "", error) from error
-
-
-def _texts(values: list[Any]) -> list[str | None]:
-    return [value if isinstance(value, str) else None for value in values]
-
-
-def _lines(table: Table, stream: BinaryIO) -> Iterator[str]:
-    def refusal(number: int, error: UnicodeDecodeError) -> ValueError:
-        return _not_utf8(table, f"line {number} of ", error)
-
-    return decoded_lines(stream, refusal)
+            table.refuse(number, f"is not UTF-8 ({error.reason})", UTF8_REMEDY)
+        else:
+            yield number, text
 
 
 def _line_parts(
@@ -328,7 +421,8 @@ def _line_parts(
     with opened(table.path) as stream:
         lines = _lines(table, stream)
         while part := list(islice(lines, size)):
-            yield names, [part] * len(names)
+            texts = [text for _, text in part]
+            yield Part(names, [texts] * len(names), [number for number, _ in part])
 
 
 def _json_parts(
@@ -339,28 +433,29 @@ def _json_parts(
         objects = _json_objects(table, stream)
         while part := list(islice(objects, size)):
             if not names:
-                there = list(dict.fromkeys(key for each in part for key in each))
+                there = list(dict.fromkeys(key for _, each in part for key in each))
                 names = choose_columns(table, there, wanted)
-            yield names, [[each.get(name) for each in part] for name in names]
+            columns = [[each.get(name) for _, each in part] for name in names]
+            yield Part(names, columns, [number for number, _ in part])
 
 
-def _json_objects(table: Table, stream: BinaryIO) -> Iterator[dict[str, Any]]:
-    for number, line in enumerate(_lines(table, stream), 1):
+def _json_objects(
+    table: Table, stream: BinaryIO
+) -> Iterator[tuple[int, dict[str, Any]]]:
+    for number, line in _lines(table, stream):
         if not line.strip():
             continue
+        remedy = 'Give one object as {"text": ...} on each line'
         try:
             value = json.loads(line)
         except (ValueError, RecursionError) as error:
-            raise ValueError(
-                f"{table.shown}: line {number} is no JSON ({error}). Each line has to "
-                f"be an object."
-            ) from error
-        if not isinstance(value, dict):
-            raise ValueError(
-                f"{table.shown}: line {number} must be a JSON object, got "
-                f'{line[:LONGEST_VALUE]}. Give one as {{"text": ...}} on each line.'
-            )
-        yield value
+            table.refuse(number, f"is no JSON ({error})", remedy)
+            continue
+        if isinstance(value, dict):
+            yield number, value
+        else:
+            start = line[:LONGEST_VALUE]
+            table.refuse(number, f"must be a JSON object, got {start}", remedy)
 
 
 def import_pyarrow(path: object) -> Any:
@@ -401,11 +496,14 @@ def _parquet_parts(
         raise _unreadable(table, error) from error
     with closing(file):
         names = choose_columns(table, file.schema_arrow.names, wanted)
+        yield Part(names, [[] for _ in names], [])  # of a table without rows, too
+        n_rows = 0
         try:
-            yield names, [[] for _ in names]  # a table without rows has columns, too
             for batch in file.iter_batches(size, columns=list(dict.fromkeys(names))):
                 found = batch.to_pydict()
-                yield names, [found[name] for name in names]
+                numbers = [*range(n_rows + 1, n_rows + len(batch) + 1)]
+                n_rows += len(batch)
+                yield Part(names, [found[name] for name in names], numbers)
         except (pa.ArrowInvalid, OSError) as error:
             raise _unreadable(table, error) from error
 
@@ -415,13 +513,6 @@ def _unreadable(table: Table, error: object) -> ValueError:
     return ValueError(
         f"{table.shown} cannot be read as {table.format}: {reason}. Mend the file, or "
         f"give its --format."
-    )
-
-
-def _not_utf8(table: Table, where: str, error: UnicodeDecodeError) -> ValueError:
-    return ValueError(
-        f"{where}{table.shown} is not UTF-8 ({error.reason}). Convert it to UTF-8, as "
-        f"by iconv."
     )
 
 

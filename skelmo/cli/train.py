@@ -8,17 +8,17 @@ import math
 import os
 import re
 import shutil
-import sys
 from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from skelmo.cli.messages import Interrupted, is_watched, say
+from skelmo.cli.messages import Interrupted, UsageError, is_watched, say, tell
 from skelmo.cli.model_directories import check_no_model, size_of, weights_of
 from skelmo.cli.model_parameters import language_model_parameters
 from skelmo.cli.options import TrainOptions
-from skelmo.cli.table_files import Table, documents_in, table_of
+from skelmo.cli.skipped_rows import SkippedRows, check_no_list
+from skelmo.cli.table_files import STDIN, Table, documents_in, table_of
 from skelmo.cli.threads import limited_threads
 from skelmo.estimators.language_model import ElmoLanguageModel
 from skelmo.files import replace_file
@@ -35,13 +35,16 @@ def run(options: TrainOptions) -> None:
     """
     known = ElmoLanguageModel._get_param_names()
     parameters = language_model_parameters(options.parameters, options.set, known)
-    tables = [_table(path, options) for path in options.corpus]
-    validation = options.validation and _table(options.validation, options)
-    out = options.out
+    out, skipped = options.out, SkippedRows()
+    if [*options.corpus, options.validation].count(STDIN) > 1:
+        raise UsageError("stdin can be read once. Name it once.")
+    tables = [table_of(path, options, skipped) for path in options.corpus]
+    validation = options.validation and table_of(options.validation, options, skipped)
     checkpoints = out.with_name(f"{out.name}.checkpoints")
     command = _digest(options, parameters)
-    if not (options.force or _is_of(checkpoints, command)):
-        check_no_model(out)
+    is_free = options.force or _is_of(checkpoints, command)
+    check_no_model(out, is_free)
+    check_no_list(out, is_free)
     model = ElmoLanguageModel(
         **parameters,
         missing=options.missing,
@@ -58,25 +61,25 @@ def run(options: TrainOptions) -> None:
                 _documents(tables, options),
                 X_val=validation and _documents([validation], options),
             )
+            model.set_params(checkpoint=None, verbose=0).save(out)
         except KeyboardInterrupt:
             raise Interrupted(_what_is_kept(checkpoints)) from None
+        except OSError as error:
+            error.add_note(_what_is_kept(checkpoints))
+            raise
         except BaseException:
             _remove_if_unused(checkpoints)
             raise
-    model.set_params(checkpoint=None, verbose=0).save(out)
     is_done = _is_finished(model)
     if is_done:
         shutil.rmtree(checkpoints, ignore_errors=True)
-    sys.stdout.write(_summary(model, out))
+    tell(_summary(model, out))
+    skipped.report(out)
     if not is_done:
         say(
             f"--max-time was up. With more of it the same command goes on, from "
             f"{checkpoints}; delete that directory if this model will do."
         )
-
-
-def _table(path: str, options: TrainOptions) -> Table:
-    return table_of(path, options.format, not options.no_header)
 
 
 def _documents(tables: list[Table], options: TrainOptions) -> Iterator[str | None]:
@@ -91,8 +94,10 @@ def _digest(options: TrainOptions, parameters: dict[str, Any]) -> str:
     named = [name and os.path.realpath(name) for name in files]
     given = [
         getattr(options, name)
-        for name in ("column", "format", "no_header", "missing", "seed")
-    ]
+        for name in (
+            "column", "format", "no_header", "separator", "on_error", "missing", "seed",
+        )
+    ]  # fmt: skip
     text = json.dumps([named, given, sorted(parameters.items())], default=str)
     return hashlib.sha256(text.encode()).hexdigest()
 

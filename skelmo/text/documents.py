@@ -160,11 +160,24 @@ def decoded_lines(
     ------
     line : str
     """
-    for number, line in enumerate(stream, 1):
-        content = line.removesuffix(b"\n").removesuffix(b"\r")
-        if number == 1:
-            content = content.removeprefix(codecs.BOM_UTF8)
+    for number, line in enumerate(unterminated(stream), 1):
         try:
-            yield content.decode("utf-8")
+            yield line.decode("utf-8")
         except UnicodeDecodeError as error:
             raise refusal(number, error) from error
+
+
+def unterminated(stream: BinaryIO) -> Iterator[bytes]:
+    """Yield lines without their LF or CRLF, the first without a byte order mark.
+
+    Parameters
+    ----------
+    stream : binary file
+
+    Yields
+    ------
+    line : bytes
+    """
+    for number, line in enumerate(stream):
+        content = line.removesuffix(b"\n").removesuffix(b"\r")
+        yield content if number else content.removeprefix(codecs.BOM_UTF8)
