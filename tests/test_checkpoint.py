@@ -134,11 +134,11 @@ def test_a_full_disk_leaves_no_rubbish(checkpointer, monkeypatch):
         raise OSError(28, "No space left on device")
 
     checkpointer.write(checkpoint_of(1), 1)
+    path = checkpointer.directory / "step-0000000002.checkpoint"
+    said = f"^{re.escape(f'[Errno 28] No space left on device: {str(path)!r}')}$"
     with monkeypatch.context() as patch:
         patch.setattr(os, "fsync", full)
-        path = checkpointer.directory / "step-0000000002.checkpoint"
-        message = f"[Errno 28] No space left on device: '{path}'"
-        with pytest.raises(OSError, match=f"^{re.escape(message)}$"):
+        with pytest.raises(OSError, match=said):
             checkpointer.write(checkpoint_of(2), 2)
     assert [p.name for p in checkpointer.directory.iterdir()] == [
         "step-0000000001.checkpoint"

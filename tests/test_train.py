@@ -4,6 +4,7 @@ import gzip
 import inspect
 import json
 import re
+import signal
 from numbers import Integral, Real
 
 import numpy as np
@@ -15,6 +16,7 @@ from skelmo import ElmoLanguageModel
 from skelmo.cli import main
 from skelmo.cli.model_parameters import LANGUAGE_MODEL
 from skelmo.training import checkpoint as checkpoint_module
+from skelmo.training.language_modeling import LanguageModeling
 
 TINY = [
     "--hidden-size", "16", "--proj-size", "8", "--set", "char_embedding_dim=4",
@@ -165,6 +167,27 @@ def test_interrupted_it_goes_on(
     assert steps[0].state["n_steps"] == 5
     assert_same(out, trained(tiny, texts, batch_tokens=64))
     assert not list(tmp_path.glob("*.checkpoints"))
+
+
+def test_ctrl_c_loses_no_step(corpus_path, texts, tiny, tmp_path, monkeypatch, capsys):
+    out, loss, steps = tmp_path / "model", LanguageModeling.loss, []
+
+    def stopping(self, *given):
+        steps.append(len(steps))
+        if steps[-1] == 7:
+            signal.raise_signal(signal.SIGINT)
+        return loss(self, *given)
+
+    command = ["train", corpus_path, "--out", str(out), *TINY, "--batch-tokens", "64"]
+    with monkeypatch.context() as patch:
+        patch.setattr(LanguageModeling, "loss", stopping)
+        assert main(command) == 130
+    assert capsys.readouterr().err == (
+        f"skelmo: interrupted. The checkpoint of step 7 is in {out}.checkpoints; the "
+        f"same command goes on from there.\n"
+    )
+    assert main(command) == 0
+    assert_same(out, trained(tiny, texts, batch_tokens=64))
 
 
 def test_interrupted_before_a_checkpoint(corpus_path, tmp_path, monkeypatch, capsys):

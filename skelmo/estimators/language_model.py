@@ -171,8 +171,9 @@ default=((1, 32), (2, 32), (3, 64), (4, 128), (5, 128), (6, 128))
     warm_start : bool, default=False
         Go on from the weights of the last `fit`, as with `init`.
     checkpoint : str, os.PathLike or None, default=None
-        Directory in which a run keeps checkpoints; `fit` with the same parameters and
-        documents goes on from the last one and ends with the same weights.
+        Directory in which a run keeps checkpoints, the last after Ctrl-C; `fit` with
+        the same parameters and documents goes on from it and ends with the same
+        weights.
     checkpoint_every : int or float, default=500
         Steps (int) or minutes (float) between checkpoints.
     device : str, default="auto"

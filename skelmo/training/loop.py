@@ -10,7 +10,8 @@ import logging
 import math
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from numbers import Integral
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ import torch
 from torch import Tensor
 
 from skelmo.training.checkpoint import Checkpoint, Checkpointer
+from skelmo.training.interruption import uninterrupted
 from skelmo.training.objective import EpochEnd, Objective
 from skelmo.training.optimizer import (
     make_optimizer,
@@ -78,6 +80,8 @@ class Loop:
         self.state = TrainingState()
         self.best_weights = _copy(self.module.state_dict())
         self.last_write, self.has_warned = clock(), False
+        self.n_steps_written = 0  # of the last checkpoint
+        self.is_whole = True  # no step is half done
 
     def run(self) -> TrainingState:
         """Train to the end and restore the best epoch.
@@ -87,6 +91,17 @@ class Loop:
         TrainingState
         """
         self._take_up()
+        try:
+            self._run_epochs()
+        except KeyboardInterrupt:
+            self._write_interrupted()
+            raise
+        self.module.load_state_dict(self.best_weights)
+        self.module.eval()
+        return self.state
+
+    def _run_epochs(self) -> None:
+        """Train until an epoch is the last or a run is stopped."""
         state = self.state
         while not state.finished:
             stopped = self._run_epoch()
@@ -101,8 +116,7 @@ class Loop:
                 self._write(checkpoint)
                 if not state.step:
                     break  # time was up before the epoch began
-            is_last = self._finish_epoch()
-            state.finished = is_last or state.epoch == self.options.max_epochs
+            self._finish_epoch()
             if stopped:
                 if checkpoint is not None:
                     # Validation has taken its time, wherever the run goes on.
@@ -110,9 +124,6 @@ class Loop:
                     self._write(checkpoint)
                 break
             self._write(self._checkpoint())
-        self.module.load_state_dict(self.best_weights)
-        self.module.eval()
-        return state
 
     def _run_epoch(self) -> bool:
         """Take the steps that are left of an epoch; tell whether to stop short."""
@@ -126,17 +137,19 @@ class Loop:
             begin = self.clock()
             n_tokens = self.objective.n_units(batch)
             rate = self._rate(n_tokens)
-            loss = self._step(batch, rate)
-            state.step += 1
-            state.n_steps += 1
-            state.n_tokens += n_tokens
-            state.seconds += self.clock() - begin
-            state.last_loss = loss
-            if not loss < self.objective.worst_loss:
-                state.diverged = True
-                return True
-            state.loss_sum += loss * n_tokens
-            state.n_losses += n_tokens
+            loss = self._find_gradient(batch, rate)
+            with self._change():
+                self._step(loss, rate)
+                state.step += 1
+                state.n_steps += 1
+                state.n_tokens += n_tokens
+                state.seconds += self.clock() - begin
+                state.last_loss = loss
+                if not loss < self.objective.worst_loss:
+                    state.diverged = True
+                    return True
+                state.loss_sum += loss * n_tokens
+                state.n_losses += n_tokens
             stop = self.observer.end_step(loss, n_tokens, rate)
             if self._is_due():
                 self._write(self._checkpoint())
@@ -172,6 +185,7 @@ class Loop:
             return
         try:
             self.checkpointer.write(checkpoint, self.state.n_steps)
+            self.n_steps_written = self.state.n_steps
         except OSError as error:
             self._report(self.checkpointer.directory, error)
         self.last_write = self.clock()
@@ -188,6 +202,13 @@ class Loop:
         else:
             self.has_warned = True
             warnings.warn(text, stacklevel=stack_level())
+
+    def _write_interrupted(self) -> None:
+        """Keep the steps since the last checkpoint."""
+        state = self.state
+        is_news = state.n_steps > self.n_steps_written
+        if is_news and self.is_whole and not state.diverged:
+            self._write(self._checkpoint())
 
     def _take_up(self) -> None:
         """Go on from the last checkpoint, if there is one."""
@@ -207,6 +228,7 @@ class Loop:
         self.state = TrainingState.from_plain(
             checkpoint.state, self.objective.record_type
         )
+        self.n_steps_written = self.state.n_steps
         self.observer.take_up(self.state)
 
     def _rate(self, n_ahead: int) -> float:
@@ -226,8 +248,16 @@ class Loop:
             scale=self.state.rate_scale,
         )
 
-    def _step(self, batch: Any, rate: float) -> float:
-        """Take one optimisation step; return the loss per unit."""
+    @contextmanager
+    def _change(self) -> Iterator[None]:
+        """Let weights and state change together: a checkpoint holds both or neither."""
+        with uninterrupted():
+            self.is_whole = False
+            yield
+            self.is_whole = True
+
+    def _find_gradient(self, batch: Any, rate: float) -> float:
+        """Set the gradients of a batch; return the loss per unit."""
         state, options = self.state, self.options
         key = [options.seed, self.first_epoch + state.epoch, state.step]
         rng = np.random.default_rng(key)
@@ -236,16 +266,20 @@ class Loop:
         self.optimizer.zero_grad(set_to_none=True)
         loss = self.objective.loss(batch, rng)
         loss.backward()
-        value = loss.item()
-        if math.isfinite(value):
-            if options.max_grad_norm is not None:
-                torch.nn.utils.clip_grad_norm_(
-                    self.module.parameters(), options.max_grad_norm
-                )
-            self.optimizer.step()
-            if options.l1:
-                shrink(self.module, rate * options.l1)
-        return value
+        return loss.item()
+
+    def _step(self, loss: float, rate: float) -> None:
+        """Take one optimisation step."""
+        options = self.options
+        if not math.isfinite(loss):
+            return
+        if options.max_grad_norm is not None:
+            torch.nn.utils.clip_grad_norm_(
+                self.module.parameters(), options.max_grad_norm
+            )
+        self.optimizer.step()
+        if options.l1:
+            shrink(self.module, rate * options.l1)
 
     def _max_validation(self) -> int | None:
         """Return the units that may be evaluated in the time for it, in each epoch.
@@ -260,9 +294,9 @@ class Loop:
         seconds = VALIDATION_SHARE * limit / n_validations
         return int(seconds * state.n_tokens / state.seconds)
 
-    def _finish_epoch(self) -> bool:
-        """Evaluate, keep the best weights, write history; tell whether to stop."""
-        state, options = self.state, self.options
+    def _finish_epoch(self) -> None:
+        """Evaluate, keep the best weights, write history; decide whether to stop."""
+        state = self.state
         begin = self.clock()
         train_loss = state.loss_sum / max(1, state.n_losses)
         self.module.eval()
@@ -272,6 +306,15 @@ class Loop:
         evaluation = self.objective.evaluate(state.max_validation)
         loss = train_loss if evaluation is None else evaluation.loss
         rate = self._rate(0)
+        with self._change():
+            record = self._note_epoch(loss, rate, train_loss, evaluation, begin)
+        state.finished |= bool(self.observer.end_epoch(record))
+
+    def _note_epoch(
+        self, loss: float, rate: float, train_loss: float, evaluation: Any, begin: float
+    ) -> Any:
+        """Write history, and make ready for the next epoch."""
+        state, options = self.state, self.options
         state.epoch, state.step = state.epoch + 1, 0
         state.loss_sum, state.n_losses = 0.0, 0
         improved = loss < state.best_loss - options.tol
@@ -289,8 +332,9 @@ class Loop:
         end = EpochEnd(state.epoch, state.n_tokens, state.seconds, rate, train_loss)
         record = self.objective.record(end, evaluation)
         state.history.append(record)
-        stop = self.observer.end_epoch(record)
-        return stop or state.n_no_change >= options.n_iter_no_change
+        stalled = state.n_no_change >= options.n_iter_no_change
+        state.finished = stalled or state.epoch == options.max_epochs
+        return record
 
 
 def _copy(weights: dict[str, Tensor]) -> dict[str, Tensor]:
