@@ -221,8 +221,8 @@ def test_more_time_goes_on(corpus_path, texts, tiny, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("options", "code", "message"),
     [
-        (["--set", "tol=x"], 1, "The 'tol' parameter of ElmoLanguageModel must be a "
-         "float in the range [0.0, inf). Got 'x' instead."),
+        (["--set", "tol=x"], 1,
+         "--set tol must be a float in the range [0.0, inf). Got 'x' instead."),
         (["--set", "depth=3"], 2, "--set depth: no such parameter. Choose among "),
         (["--set", "max_time=3"], 2,
          "--set max_time: this parameter is given by --max-time."),

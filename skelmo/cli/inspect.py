@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from skelmo.cli.flag_names import in_flags
 from skelmo.cli.messages import tell
 from skelmo.cli.options import InspectOptions
 from skelmo.cli.skipped_rows import SkippedRows
@@ -21,4 +22,4 @@ def run(options: InspectOptions) -> None:
     documents = documents_in(table, options.column, missing="empty")
     report = inspect_text(documents, options.model)
     skipped.report()
-    tell(f"{report}\n")
+    tell(in_flags(f"{report}\n", "inspect"))

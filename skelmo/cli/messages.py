@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -76,8 +76,14 @@ def described(error: BaseException) -> str:
 
 
 @contextmanager
-def short_warnings() -> Iterator[None]:
-    """Show warnings as a line each, those of one place in the code once."""
+def short_warnings(words: Callable[[str], str]) -> Iterator[None]:
+    """Show warnings as a line each, those of one place in the code once.
+
+    Parameters
+    ----------
+    words : callable
+        From a message to what is said.
+    """
     seen = set()
 
     def show(message: Any, category: Any, filename: str, lineno: int,
@@ -85,7 +91,7 @@ def short_warnings() -> Iterator[None]:
         place = category, filename, lineno
         if place not in seen:
             seen.add(place)
-            say(f"warning: {message}")
+            say(f"warning: {words(str(message))}")
 
     with warnings.catch_warnings():
         warnings.showwarning = show

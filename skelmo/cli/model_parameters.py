@@ -48,11 +48,19 @@ LANGUAGE_MODEL = {
 }  # fmt: skip
 
 # Parameters that the command itself sets, and by which option.
-_ELSEWHERE = {
+ELSEWHERE = {
     "max_time": "--max-time", "missing": "--missing", "checkpoint": "--out",
     "checkpoint_every": "--checkpoint-every", "random_state": "--seed",
 }  # fmt: skip
 _CODE = ("tokenizer", "input", "warm_start", "verbose")
+# Those that --set alone gives.
+SETTABLE = (
+    "activation", "alpha", "cell_clip", "char_embedding_dim", "early_stopping",
+    "filters", "l1", "learning_rate", "lowercase", "max_characters", "max_grad_norm",
+    "misspelling", "momentum", "n_highway", "n_samples", "proj_clip",
+    "sentence_splitter", "skip_connections", "softmax", "solver", "tie_weights", "tol",
+    "warmup", "word_dropout",
+)  # fmt: skip
 
 
 def flag_of(name: str) -> str:
@@ -86,11 +94,11 @@ def language_model_parameters(
         If a parameter does not exist, is set twice or belongs to another option.
     """
     found = dict(given)
-    allowed = [name for name in known if name not in {*_ELSEWHERE, *_CODE}]
+    allowed = [name for name in known if name not in {*ELSEWHERE, *_CODE}]
     for name, text in assignments:
-        if name in _ELSEWHERE:
+        if name in ELSEWHERE:
             raise UsageError(
-                f"--set {name}: this parameter is given by {_ELSEWHERE[name]}."
+                f"--set {name}: this parameter is given by {ELSEWHERE[name]}."
             )
         if name not in allowed:
             raise UsageError(

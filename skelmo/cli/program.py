@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from importlib import import_module
 
 from skelmo.cli.arguments import make_parser
+from skelmo.cli.flag_names import in_flags
 from skelmo.cli.messages import UsageError, described, say, short_warnings
 from skelmo.cli.options import options_of
 
@@ -31,8 +34,18 @@ def main(argv: Sequence[str] | None = None) -> int:
         reader of the output has gone.
     """
     debug = "--debug" in (sys.argv[1:] if argv is None else argv)
+    words: Callable[[str], str] = str
     try:
-        return _run(argv)
+        arguments = _parsed(argv)
+        if isinstance(arguments, int):
+            return arguments
+        words = partial(in_flags, command=arguments.command)
+        with short_warnings(words):
+            # A command is imported when it is called: torch takes seconds.
+            command = import_module(f"skelmo.cli.{arguments.command}")
+            command.run(options_of(arguments))
+        sys.stdout.flush()
+        return 0
     except BrokenPipeError:
         _give_up_output()
         return PIPE_CLOSED
@@ -45,24 +58,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Exception as error:
         if debug:
             sys.stderr.write(traceback.format_exc())
-        say(f"error: {described(error)}")
+        say(f"error: {words(described(error))}")
         if isinstance(error, OSError) and error.filename == "stdout":
             _give_up_output()
         return FAILED
 
 
-def _run(argv: Sequence[str] | None) -> int:
+def _parsed(argv: Sequence[str] | None) -> argparse.Namespace | int:
+    """Return what is asked for, or the exit code if that is all."""
     try:
-        arguments = make_parser().parse_args(argv)
+        return make_parser().parse_args(argv)
     except SystemExit as stop:  # argparse has said why, or has shown help
         sys.stdout.flush()
         return int(stop.code or 0)
-    with short_warnings():
-        # A command is imported when it is called: torch takes seconds.
-        command = import_module(f"skelmo.cli.{arguments.command}")
-        command.run(options_of(arguments))
-    sys.stdout.flush()
-    return 0
 
 
 def _give_up_output() -> None:
