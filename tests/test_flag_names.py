@@ -147,7 +147,7 @@ def test_comparing_and_inspecting_speak_of_flags(tmp_path, capsys):
     assert "Lower --folds, or drop or merge rare classes.\n" in said
     source.write_text('a\nx\n""\n')
     assert main(["inspect", str(source)]) == 0
-    assert "or set --missing empty or 'nan'." in capsys.readouterr().out
+    assert "or set --missing empty or nan." in capsys.readouterr().out
 
 
 def test_the_default_of_pooling_is_that_of_the_class():

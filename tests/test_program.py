@@ -83,6 +83,7 @@ WRONG = {
     "evaluated file": (["evaluate", "m", "a.csv"], 1,
                        "a.csv: no such file. Check the path."),
     "model": (["info", "m"], 1, "No language model 'm': it is neither a bundled name "),
+    "mistyped": (["info", "orginal"], 1, "No language model 'orginal': it is neither "),
     "converted": (["convert", "m", "n"], 1, "No language model 'm': it is neither "),
     "dtype": (["convert", "m", "n", "--to", "allennlp", "--dtype", "float16"], 2,
               "--to allennlp holds float32. Leave out --dtype float16."),
@@ -210,7 +211,10 @@ def test_inspect_prints_the_report(said, texts, tmp_path):
     path = tmp_path / "in.csv"
     values = [*texts, None, "a <br> b", "bad \x00 text"]
     pd.DataFrame({"n": 1, "text": values}).to_csv(path, index=False)
-    assert said("inspect", path, "--column", "2") == f"{inspect_text(values)}\n"
+    expected = str(inspect_text(values))
+    assert "set missing='empty' or 'nan'." in expected
+    expected = expected.replace("missing='empty' or 'nan'", "--missing empty or nan")
+    assert said("inspect", path, "--column", "2") == f"{expected}\n"
 
 
 def test_inspect_with_a_model(said, model_path, corpus_path):

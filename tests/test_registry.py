@@ -89,10 +89,7 @@ def test_an_unknown_name_lists_what_there_is(monkeypatch, name):
     message = (
         f"No language model {name!r}: it is neither a bundled name (de, en) nor a "
         "directory or zip archive. Pass a bundled name or the directory of a model of "
-        "skelmo, AllenNLP or bilm-tf. For an official ELMo model, put its two files "
-        "into one directory and pass that directory:\n"
-        f"- small: {SMALL}\n- medium: {MEDIUM}\n- original: {ORIGINAL}\n"
-        f"- original (5.5B): {LARGEST}"
+        "skelmo, AllenNLP or bilm-tf."
     )
 
     with pytest.raises(FileNotFoundError, match=f"^{re.escape(message)}$"):
@@ -100,9 +97,40 @@ def test_an_unknown_name_lists_what_there_is(monkeypatch, name):
 
 
 @pytest.mark.parametrize(
+    ("given", "meant"),
+    [
+        ("En", "'en'"),
+        ("smal", "'small'"),
+        ("orginal", "'original' or 'original-5.5b'"),
+        ("my-elm", "'my-elmo'"),
+        ("./my_elmo", "'my-elmo'"),
+        ("{}/my-emlo", "'{}/my-elmo'"),
+        ("deu", "'de' or 'den'"),
+    ],
+)
+def test_a_mistyped_name_is_answered_by_the_nearest(
+    tmp_path, monkeypatch, given, meant
+):
+    monkeypatch.setattr(registry, "BUNDLED", {"en": None, "de": None})
+    monkeypatch.chdir(tmp_path)
+    for name in ("my-elmo", "den", "other"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "my-elmo.txt").touch()
+    given, meant = given.format(tmp_path), meant.format(tmp_path)
+    message = (
+        f"No language model {given!r}: it is neither a bundled name (de, en) nor a "
+        f"directory or zip archive. Did you mean {meant}?"
+    )
+
+    with pytest.raises(FileNotFoundError, match=f"^{re.escape(message)}$"):
+        load(given)
+
+
+@pytest.mark.parametrize(
     ("given", "name", "files"),
     [
         ("small", "small", SMALL),
+        ("elmo_2x1024_128_2048cnn_1xhighway", "small", SMALL),
         ("elmo-small", "small", SMALL),
         ("ELMo Medium", "medium", MEDIUM),
         ("original", "original", ORIGINAL),

@@ -34,8 +34,12 @@ _FLAGS: dict[str, dict[str, str]] = {
     "inspect": {"language_model": "--model", "missing": "--missing"},
     "info": {},
 }  # fmt: skip
-_QUOTES = "'\""
-_VALUE = r"""(?P<value>'[^']*'|"[^"]*"|[-+]?\d[\w.]*\w|[-+]?\d|\w+|[(\[][^)\]]*[)\]])"""
+_QUOTED = r"'[^']*'|\"[^\"]*\""
+_QUOTE = "['\"]"
+_VALUE = (
+    rf"(?P<value>(?:{_QUOTED})(?: or (?:{_QUOTED}))*"
+    r"|[-+]?\d[\w.]*\w|[-+]?\d|\w+|[(\[][^)\]]*[)\]])"
+)
 # Not within a path, a quotation or another name.
 _BEFORE, _AFTER = r"(?<![\w'\"/.=-])", r"(?![\w'\"/(=-]|\.\w)"
 
@@ -76,7 +80,7 @@ def in_flags(text: str, command: str) -> str:
         if flags[name].startswith("--set"):
             return f"{flags[name]}={value}"
         if flags[name].startswith("--"):
-            return f"{flags[name]} {value.strip(_QUOTES)}"
+            return f"{flags[name]} {re.sub(_QUOTE, '', value)}"
         return flags[name]
 
     return re.sub("|".join(forms), translated, text)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import re
 import zipfile
+from contextlib import suppress
+from difflib import get_close_matches
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,6 +20,10 @@ from skelmo.pretrained.saved_model import SavedModel
 BUNDLED = {"en": Path(__file__).parent / "models" / "en"}
 
 _MANY_LANGUAGES = {"config.json", "encoder.pkl", "token_embedder.pkl"}
+_WHAT_THERE_IS = (
+    " Pass a bundled name or the directory of a model of skelmo, AllenNLP or bilm-tf."
+)
+_CLOSE = 0.6  # as difflib measures it
 _PICKLE_SUFFIXES = (".pt", ".pth", ".pkl", ".pickle", ".bin", ".ckpt", ".joblib")
 
 
@@ -102,8 +108,8 @@ def load(name_or_path: str | os.PathLike[str]) -> SavedModel:
     TypeError
         If `name_or_path` is neither a str nor a path.
     FileNotFoundError
-        If nothing is there; the message says what can be loaded, and where the files
-        of the official models go.
+        If nothing is there; the message names what is nearest, and for an official
+        model where its files go.
     ValueError
         If what is there cannot be read.
     """
@@ -155,16 +161,27 @@ def _nothing_there(given: str) -> str:
     bundled = ", ".join(sorted(BUNDLED)) or "none"
     alias = re.sub(r"[^a-z0-9.]+", "-", given.lower()).strip("-")
     for name, official in _OFFICIAL.items():
-        if alias.removeprefix("elmo-") in official.aliases:
+        if alias.removeprefix("elmo-") in official.aliases or given == official.stem:
             return (
                 f"The official model '{name}' is not part of skelmo. Download "
                 f"{official.files()}, put both into one directory and pass that "
                 f"directory. Bundled models: {bundled}."
             )
-    places = "".join(f"\n- {name}: {_OFFICIAL[name].files()}" for name in _OFFICIAL)
+    near = _near(given)
+    meant = f" Did you mean {' or '.join(map(repr, near))}?" if near else ""
     return (
         f"No language model {given!r}: it is neither a bundled name ({bundled}) nor a "
-        "directory or zip archive. Pass a bundled name or the directory of a model of "
-        "skelmo, AllenNLP or bilm-tf. For an official ELMo model, put its two files "
-        f"into one directory and pass that directory:{places}"
+        f"directory or zip archive.{meant or _WHAT_THERE_IS}"
     )
+
+
+def _near(given: str) -> list[str]:
+    """Return names and places that look as if they were meant, the nearest first."""
+    official = [alias for each in _OFFICIAL.values() for alias in each.aliases]
+    near = get_close_matches(given.lower(), [*BUNDLED, *official], cutoff=_CLOSE)
+    path = user_path(given)
+    with suppress(OSError):
+        beside = [file.name for file in path.parent.iterdir() if not file.is_file()]
+        found = get_close_matches(path.name, beside, cutoff=_CLOSE)
+        near += [str(Path(given).with_name(name)) for name in found]
+    return near[:3]
