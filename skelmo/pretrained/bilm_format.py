@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import dataclasses
+import io
 import json
 import logging
 import os
@@ -361,7 +362,10 @@ def _to_float32(values: np.ndarray, name: str, shown: str) -> np.ndarray:
 
 
 def _write_weights(model: SavedModel, path: Path) -> None:
-    with _import_h5py().File(path, "w") as file:
+    # In memory first: on a full disk HDF5 ends the process.
+    content = io.BytesIO()
+    with _import_h5py().File(content, "w") as file:
         for entry in layout(model.config):
             values = entry.kind.write(*(model.arrays[name] for name in entry.arrays))
             file.create_dataset(entry.name, data=np.ascontiguousarray(values))
+    path.write_bytes(content.getbuffer())
