@@ -181,6 +181,10 @@ def test_a_list_of_skipped_rows_needs_room_too(place, capsys, monkeypatch):
     with room(3000):
         assert place(*command) == 1
     assert capsys.readouterr().err == (
-        f"skelmo: error: open/a.npy.skipped.csv: {FULL}.\n"
+        f"skelmo: error: open/a.npy.skipped.csv: {FULL}. 1 row is in open/a.npy.part; "
+        f"the same command goes on from there.\n"
     )
+    assert not Path("open/a.npy").exists()
+    assert place(*command) == 0
+    assert len(pd.read_csv("open/a.npy.skipped.csv")) == 400
     assert np.load("open/a.npy").shape[0] == 1

@@ -14,6 +14,7 @@ def test_rows_skipped_are_listed(tmp_path, capsys):
     out, skipped = tmp_path / "out.npy", SkippedRows()
     for line in range(1, 1235):
         skipped.note("t, csv", "line", line, "has no text")
+    skipped.save(out)
     skipped.report(out)
     found = pd.read_csv(tmp_path / "out.npy.skipped.csv")
     assert found["line"].tolist() == list(range(1, 1235))
@@ -26,7 +27,8 @@ def test_rows_skipped_are_listed(tmp_path, capsys):
         "text; t, csv: line 3 has no text; and 1,231 more.",
     ]
     skipped.forget()
-    skipped.report(out)  # an old list would speak of a file that is replaced
+    skipped.save(out)  # an old list would speak of a file that is replaced
+    skipped.report(out)
     assert not list(tmp_path.iterdir())
     assert capsys.readouterr().err == ""
 

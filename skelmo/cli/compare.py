@@ -55,6 +55,7 @@ def run(options: CompareOptions) -> None:
         if to_stdout:
             tell(page)
         else:
+            skipped.save(out)
             replace_file(out, lambda path: path.write_text(page, "utf-8"))
     except KeyboardInterrupt:
         raise Interrupted(kept) from None

@@ -26,7 +26,7 @@ from skelmo.cli.outputs import (
     output_format,
     output_of,
 )
-from skelmo.cli.parts import PartFile, StdoutPart
+from skelmo.cli.parts import PartFile, StdoutPart, is_begun
 from skelmo.cli.row_bar import row_bar
 from skelmo.cli.skipped_rows import SkippedRows, check_no_list
 from skelmo.cli.table_files import (
@@ -79,7 +79,7 @@ def run(options: EncodeOptions) -> None:
     skipped = SkippedRows()
     table = table_of(options.input, options, skipped)
     if str(out) != STDOUT:
-        check_no_list(out, options.force)
+        check_no_list(out, options.force or is_begun(out))
         tell(_encode_file(options, table, to, out))
         skipped.report(out)
         return
@@ -244,6 +244,8 @@ def _encode(
     if output is None:
         columns = [name or LINE for name in wanted.columns]  # of no rows at all
         output = _begun(part, table, columns, wanted, options)
+    if isinstance(part, PartFile):
+        (table.skipped or SkippedRows()).save(part.target)
     part.finish(output)
 
 

@@ -18,6 +18,15 @@ from typing import Any, BinaryIO
 from skelmo.files import move, naming, remove_leftovers, replace_file, sync
 
 
+def is_begun(target: Path) -> bool:
+    """Tell whether there is a part of a file with rows in it."""
+    return _record_of(target).exists()
+
+
+def _record_of(target: Path) -> Path:
+    return target.with_name(f"{target.name}.part.json")
+
+
 class PartFile:
     """The part of a file that is written so far; a context manager.
 
@@ -46,7 +55,7 @@ class PartFile:
     def __init__(self, target: Path, made_by: str) -> None:
         self.target, self.made_by = target, made_by
         self.path = target.with_name(f"{target.name}.part")
-        self.record = target.with_name(f"{target.name}.part.json")
+        self.record = _record_of(target)
         self.n_rows, self.n_bytes, self.content = 0, 0, ""
         self.is_foreign = False
         self.file: BinaryIO | None = None
@@ -136,9 +145,8 @@ class PartFile:
         n_rows = self.n_rows_kept()
         if not n_rows:
             return "No row was done."
-        return (
-            f"{n_rows:,} rows are in {self.path}; the same command goes on from there."
-        )
+        rows = "1 row is" if n_rows == 1 else f"{n_rows:,} rows are"
+        return f"{rows} in {self.path}; the same command goes on from there."
 
     def _lock(self) -> None:
         if os.name == "nt" or self.file is None:

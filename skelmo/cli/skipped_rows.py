@@ -63,22 +63,33 @@ class SkippedRows:
         # Millions of rows have few reasons.
         self.rows.append((file, number, sys.intern(reason)))
 
+    def save(self, out: Path) -> None:
+        """Write the list, or remove an old one if there are none.
+
+        Parameters
+        ----------
+        out : Path
+            The file beside which it is put, before that is complete: who is killed in
+            between has a list too many, and not a file without one.
+        """
+        if self.rows:
+            self._sort()
+            replace_file(list_beside(out), self._write)
+        else:
+            list_beside(out).unlink(missing_ok=True)
+
     def report(self, out: Path | None = None) -> None:
-        """Say how many there are, and write the list; remove an old one if none are.
+        """Say how many there are.
 
         Parameters
         ----------
         out : Path, optional
-            The file beside which the list is put; by default the first ones are said.
+            The file beside which they are listed; by default the first ones are said.
         """
-        n_rows, places = len(self.rows), list(self.units)
-        # A missing text is found when its block is read, after other faults in it.
-        self.rows.sort(key=lambda row: (places.index(row[0]), row[1]))
+        self._sort()
+        n_rows = len(self.rows)
         rows = f"{n_rows:,} row{'s' * (n_rows != 1)}"
-        if out is not None and not n_rows:
-            list_beside(out).unlink(missing_ok=True)
-        elif out is not None:
-            replace_file(list_beside(out), self._write)
+        if n_rows and out is not None:
             say(f"{rows} skipped, listed in {list_beside(out)}.")
         elif n_rows:
             first = [
@@ -88,6 +99,11 @@ class SkippedRows:
             if n_rows > _SHOWN:
                 first.append(f"and {n_rows - _SHOWN:,} more")
             say(f"{rows} skipped: {'; '.join(first)}.")
+
+    def _sort(self) -> None:
+        # A missing text is found when its block is read, after other faults in it.
+        places = list(self.units)
+        self.rows.sort(key=lambda row: (places.index(row[0]), row[1]))
 
     def _write(self, path: Path) -> None:
         with path.open("w", encoding="utf-8", errors="backslashreplace") as file:

@@ -61,6 +61,7 @@ def run(options: TrainOptions) -> None:
                 _documents(tables, options),
                 X_val=validation and _documents([validation], options),
             )
+            skipped.save(out)
             model.set_params(checkpoint=None, verbose=0).save(out)
         except KeyboardInterrupt:
             raise Interrupted(_what_is_kept(checkpoints)) from None
