@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+import re
 import sys
 from numbers import Real
 from unittest import SkipTest
@@ -683,6 +684,27 @@ def test_the_first_failure_is_raised_whatever_else_is_known():
     assert isinstance(caught.value.__cause__, ValueError)
 
 
+def test_failures_can_be_collected_or_warned_of():
+    estimator = TakesNoTuple()
+    names = [check.__name__ for _, check in text_transformer_checks(estimator)]
+    results = check_text_transformer(estimator, on_fail="collect")
+    assert [result.check_name for result in results] == names
+    (failed,) = (result for result in results if result.status == "failed")
+    message = "check_accepts_tuple failed for TakesNoTuple: TypeError: "
+    assert failed.check_name == "check_accepts_tuple"
+    assert failed.reason == str(failed.exception)
+    assert failed.reason.startswith(message)
+    assert isinstance(failed.exception.__cause__, TypeError)
+    assert all(r.exception is None for r in results if r is not failed)
+    with pytest.warns(UserWarning, match=f"^{re.escape(failed.reason)}$") as record:
+        again = check_text_transformer(estimator, on_fail="warn")
+    assert [warning.filename for warning in record] == [__file__]
+    assert [result[:3] for result in again] == [result[:3] for result in results]
+    message = "on_fail must be 'raise', 'warn' or 'collect', got 'no'."
+    with pytest.raises(ValueError, match=f"^{message}$"):
+        check_text_transformer(estimator, on_fail="no")
+
+
 def test_what_is_known_to_fail_must_fail():
     message = (
         "^check_accepts_tuple passed for Letters, though known_failures says: "
@@ -696,7 +718,8 @@ def test_what_is_known_to_fail_must_fail():
 def test_what_is_skipped_is_no_known_failure():
     known = {PARTIAL_FIT: "has none"}
     results = check_text_transformer(Letters(), known_failures=known)
-    assert results[-1] == (PARTIAL_FIT, "skipped", "Letters has no partial_fit")
+    skipped = (PARTIAL_FIT, "skipped", "Letters has no partial_fit", None)
+    assert results[-1] == skipped
 
 
 @pytest.mark.parametrize("run", [check_text_transformer, text_transformer_checks])

@@ -10,6 +10,7 @@ from unittest import SkipTest
 
 from skelmo.testing.matrices import DATA_FREE, scikit_learn_checks
 from skelmo.testing.texts import DOCUMENTS, document_checks
+from skelmo.validation import stack_level
 
 
 class KnownFailure(SkipTest):
@@ -17,21 +18,24 @@ class KnownFailure(SkipTest):
 
 
 class CheckResult(NamedTuple):
-    """How a check ended, if it did not fail.
+    """How a check ended.
 
     Parameters
     ----------
     check_name : str
         Name of the check.
-    status : {"passed", "skipped", "xfail"}
+    status : {"passed", "skipped", "xfail", "failed"}
         "xfail" is for a known failure.
     reason : str
-        Why it was skipped or is known to fail; else empty.
+        Why it was skipped, failed or is known to fail; else empty.
+    exception : AssertionError or None, default=None
+        Of a check that failed; its cause is what the estimator raised.
     """
 
     check_name: str
     status: str
     reason: str
+    exception: AssertionError | None = None
 
 
 def check_text_transformer(
@@ -39,6 +43,7 @@ def check_text_transformer(
     *,
     documents: Iterable[str] | None = None,
     known_failures: Mapping[str, str] | None = None,
+    on_fail: str = "raise",
 ) -> list[CheckResult]:
     """Check that a text transformer keeps to the conventions of scikit-learn.
 
@@ -53,6 +58,9 @@ def check_text_transformer(
     known_failures : dict of str to str, default=None
         Names of checks that fail, each with the reason. They are run all the same, and
         must fail.
+    on_fail : {"raise", "warn", "collect"}, default="raise"
+        What a check that fails does: end all, with its error; warn; or nothing but
+        stand among the results, which tell of all that is to be mended at once.
 
     Returns
     -------
@@ -62,10 +70,16 @@ def check_text_transformer(
     Raises
     ------
     AssertionError
-        At the first check that fails, or that passes as a known failure. The message
-        begins with the name of the check.
+        If `on_fail` is "raise": at the first check that fails, or that passes as a
+        known failure. The message begins with the name of the check.
     ValueError
-        If `known_failures` names a check that there is not.
+        If `known_failures` names a check that there is not, or `on_fail` is none of
+        its choices.
+
+    Warns
+    -----
+    UserWarning
+        If `on_fail` is "warn": for each check that fails, with that message.
 
     See Also
     --------
@@ -79,18 +93,28 @@ def check_text_transformer(
     Traceback (most recent call last):
     AssertionError: check_estimator_sparse_tag failed for HashingVectorizer: ...
     """
+    if on_fail not in ("raise", "warn", "collect"):
+        raise ValueError(
+            f"on_fail must be 'raise', 'warn' or 'collect', got {on_fail!r}."
+        )
     results = []
     for given, check in text_transformer_checks(
         estimator, documents=documents, known_failures=known_failures
     ):
-        status, reason = "passed", ""
+        status, reason, exception = "passed", "", None
         try:
             check(given)
         except KnownFailure as skipped:
             status, reason = "xfail", str(skipped)
         except SkipTest as skipped:
             status, reason = "skipped", str(skipped)
-        results.append(CheckResult(check.__name__, status, reason))
+        except AssertionError as error:
+            if on_fail == "raise":
+                raise
+            status, reason, exception = "failed", str(error), error
+            if on_fail == "warn":
+                warnings.warn(reason, UserWarning, stacklevel=stack_level())
+        results.append(CheckResult(check.__name__, status, reason, exception))
     return results
 
 
