@@ -100,8 +100,8 @@ def test_an_unknown_name_lists_what_there_is(monkeypatch, name):
     ("given", "meant"),
     [
         ("En", "'en'"),
-        ("smal", "'small'"),
-        ("orginal", "'original' or 'original-5.5b'"),
+        ("smalls", "'small'"),
+        ("originals", "'original' or 'original-5.5b'"),
         ("my-elm", "'my-elmo'"),
         ("./my_elmo", "'my-elmo'"),
         ("{}/my-emlo", "'{}/my-elmo'"),
