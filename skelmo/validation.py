@@ -79,6 +79,11 @@ def column_name(X: Any, owner: str) -> str | None:
     return _one_column(X, owner)[1]
 
 
+def is_frame(X: Any) -> bool:
+    """Tell whether X has columns that are known by name, as frames have."""
+    return hasattr(X, "columns") and hasattr(X, "shape")
+
+
 def _checked(
     column: Iterable[Any], owner: str, missing: str, input: str
 ) -> Iterator[Any]:
@@ -196,12 +201,12 @@ def _is_ours(module: str) -> bool:
 
 
 def check_column_name(name: str | None, fitted: Any, owner: str) -> None:
-    """Raise if documents come from another column than those of `fit`.
+    """Raise if documents come from another frame's column than those of `fit`.
 
     Parameters
     ----------
     name : str or None
-        Of the column they come from.
+        Of the column they come from, if that is a frame's.
     fitted : ndarray of shape (1,) or None
         ``feature_names_in_``.
     owner : str
@@ -249,7 +254,7 @@ def _one_column(X: Any, owner: str) -> tuple[Iterable[Any], str | None]:
         name = _only(list(X.column_names), owner)
         return X.column(name).to_pylist(), name
     _check_holder(X, owner)
-    if hasattr(X, "columns") and hasattr(X, "shape"):
+    if is_frame(X):
         name = _only(list(X.columns), owner)
         return _values(X[name]), name if isinstance(name, str) else None
     if isinstance(X, np.ndarray):

@@ -182,9 +182,9 @@ def test_names_and_frames(read):
     series = pd.Series(X, index=list("wxyz"), name="text")
     frame = vectorizer.fit_transform(series)
     stem = type(vectorizer).__name__.lower()
-    assert frame.columns.tolist() == [f"{stem}{k}" for k in range(3)]
+    assert frame.columns.tolist() == [f"text_{stem}{k}" for k in range(3)]
     assert frame.index.tolist() == list("wxyz")
-    assert vectorizer.feature_names_in_.tolist() == ["text"]
+    assert vectorizer.fit(series.to_frame()).feature_names_in_.tolist() == ["text"]
     assert not hasattr(vectorizer.fit(X), "feature_names_in_")
 
 

@@ -128,7 +128,7 @@ def test_a_union_with_tfidf(vectorizer, features, text):
     assert_allclose(found[:, :n], features, rtol=0, atol=1e-6)
     assert_allclose(found[:, n:], words.transform(text).toarray(), rtol=1e-12)
     names = union.get_feature_names_out()
-    assert names[0] == "elmo__elmo_mean_layer0_forward_0"
+    assert names[0] == "elmo__text_mean_layer0_forward_0"
     assert names[n] == f"words__{words.get_feature_names_out()[0]}"
 
 

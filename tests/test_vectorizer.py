@@ -154,6 +154,7 @@ def test_feature_names_check_the_name_of_the_column(frozen, texts):
     frame = pd.DataFrame({"review": texts[:5]})
     vectorizer = ElmoVectorizer(language_model=frozen).fit(frame)
     names = vectorizer.get_feature_names_out()
+    assert {name.partition("_")[0] for name in names} == {"review"}
     assert_array_equal(vectorizer.get_feature_names_out(["review"]), names)
     message = "input_features is not equal to feature_names_in_"
     with pytest.raises(ValueError, match=f"^{message}$"):
@@ -285,7 +286,7 @@ def test_fit_transform_is_fit_and_transform(frozen, tiny, texts, trained):
 
 def test_a_column_of_another_name_is_refused(frozen, texts):
     vectorizer = ElmoVectorizer(language_model=frozen)
-    vectorizer.fit(pd.Series(texts, name="review"))
+    vectorizer.fit(pd.DataFrame({"review": texts}))
     message = (
         "ElmoVectorizer was fitted on column 'review', but X is column 'title'. Pass "
         "the column of the same name."

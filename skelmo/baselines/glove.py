@@ -94,7 +94,7 @@ class GloveVectorizer(StaticVectorizer):
         Mean loss of a pair in each epoch, measured before the step that it is for;
         only there after training.
     feature_names_in_ : ndarray of shape (1,)
-        Name of the column given to `fit`; only there if it had one.
+        Name of the column, if `fit` was given a frame.
 
     See Also
     --------

@@ -242,7 +242,7 @@ class StaticVectorizer(
         write_vectors(path, self.vocabulary_, self.vectors_, owner)
 
     def get_feature_names_out(self, input_features: Any = None) -> NDArray[np.object_]:
-        """Return the names of the features: the class and a number.
+        """Return the names of the features: column, class and a number.
 
         Parameters
         ----------
@@ -252,11 +252,14 @@ class StaticVectorizer(
         Returns
         -------
         names : ndarray of shape (vector_size,), object
-            As "glovevectorizer0".
+            As "text_glovevectorizer0", or "glovevectorizer0" if `fit` was given no
+            column that has a name.
         """
         check_is_fitted(self, "vectors_")
         _check_feature_names_in(self, input_features, generate_names=False)
-        return super().get_feature_names_out(input_features)
+        names = super().get_feature_names_out(input_features)
+        column = self.__dict__.get("_column")
+        return names if column is None else f"{column}_" + names
 
     def __sklearn_tags__(self) -> Tags:
         """Say that dense float32 comes out."""
@@ -289,7 +292,7 @@ class StaticVectorizer(
                 given = read_vectors(self.vectors, self.max_vocabulary)
             indexed = index_part(documents, self._analyzer())
             check_not_empty(len(indexed.present), owner)
-            self._note_column(name)
+            self._note_column(name, X)
             if train is not None:
                 self._learn(indexed, train, seed)
             elif given is not None:

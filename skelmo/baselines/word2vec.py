@@ -92,7 +92,7 @@ class Word2VecVectorizer(StaticVectorizer):
     oov_rate_ : float
         Share of them that have no vector.
     feature_names_in_ : ndarray of shape (1,)
-        Name of the column given to `fit`; only there if it had one.
+        Name of the column, if `fit` was given a frame.
 
     See Also
     --------

@@ -49,6 +49,8 @@ class Features:
         Who warns.
     verbose : int, default=0
         1 shows a progress bar.
+    prefix : str, default="elmo"
+        What the names of features begin with.
     """
 
     model: TrainedModel
@@ -60,6 +62,7 @@ class Features:
     cache: str | os.PathLike[str] | None = None
     owner: str = "Features"
     verbose: int = 0
+    prefix: str = "elmo"
 
     def __call__(self, documents: Iterable[object]) -> NDArray[np.float32]:
         """Encode documents.
@@ -85,7 +88,7 @@ class Features:
     def names(self) -> list[str]:
         """Name of each feature, as "elmo_mean_layer2_forward_0"."""
         return [
-            f"elmo_{pooling}_{layer}_{direction}_{k}"
+            f"{self.prefix}_{pooling}_{layer}_{direction}_{k}"
             for pooling in self.pooling
             for layer in self.layers.names
             for direction in ("forward", "backward")

@@ -19,6 +19,7 @@ from skelmo.nn.device import has_bfloat16
 from skelmo.validation import (
     check_column_name,
     column_name,
+    is_frame,
     iterate_documents,
     stack_level,
 )
@@ -80,14 +81,19 @@ class DocumentEstimator(CallbackSupportMixin, LinkMixin, BaseEstimator):
         """Check documents to transform, and that they come from the same column."""
         check_is_fitted(self)
         owner = type(self).__name__
-        fitted = getattr(self, "feature_names_in_", None)
-        check_column_name(column_name(X, owner), fitted, owner)
+        if is_frame(X):
+            fitted = getattr(self, "feature_names_in_", None)
+            check_column_name(column_name(X, owner), fitted, owner)
         return self._read(X)
 
-    def _note_column(self, name: str | None) -> None:
-        """Keep the name of the column that was fitted on, if it had one."""
+    def _note_column(self, name: str | None, X: Any) -> None:
+        """Keep the name of the column that was fitted on, if it had one.
+
+        Features are named by it, but only that of a frame's has to come again.
+        """
+        self._column = name
         self.__dict__.pop("feature_names_in_", None)
-        if name is not None:
+        if name is not None and is_frame(X):
             self.feature_names_in_ = np.array([name], dtype=object)
 
 

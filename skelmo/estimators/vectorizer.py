@@ -129,7 +129,7 @@ default=("mean", "std")
     gamma_ : float
         What the weighted sum of layers is multiplied by; likewise.
     feature_names_in_ : ndarray of shape (1,)
-        Name of the column given to `fit`; only there if it had one.
+        Name of the column, if `fit` was given a frame.
 
     See Also
     --------
@@ -315,7 +315,7 @@ default=("mean", "std")
         return self._analyzer(self.language_model_).tokens(documents)
 
     def get_feature_names_out(self, input_features: Any = None) -> NDArray[np.object_]:
-        """Return the names of the features: pooling, layer, direction and index.
+        """Return names of the features: column, pooling, layer, direction and index.
 
         Parameters
         ----------
@@ -325,7 +325,8 @@ default=("mean", "std")
         Returns
         -------
         names : ndarray of shape (n_features,), object
-            As "elmo_mean_layer2_forward_0"; "mix" stands for one mix of all layers.
+            As "text_mean_layer2_forward_0", with "elmo" for "text" if `fit` was given
+            no column that has a name; "mix" stands for one mix of all layers.
         """
         check_is_fitted(self, "language_model_")
         _check_feature_names_in(self, input_features, generate_names=False)
@@ -394,6 +395,7 @@ default=("mean", "std")
             self.cache,
             type(self).__name__,
             self.verbose,
+            self.__dict__.get("_column") or "elmo",
         )
 
     def _warn_of_slow_precision(self, model: ElmoLanguageModel) -> None:
@@ -430,7 +432,7 @@ default=("mean", "std")
             self.language_model_, self._source = model, source_of(self.language_model)
             self._pooling, self._choice = pooling, choice
             self.truncation_ = truncation
-            self._note_column(name)
+            self._note_column(name, X)
             for fitted in ("layer_weights_", "gamma_"):
                 self.__dict__.pop(fitted, None)
             if mix is not None:
