@@ -159,7 +159,7 @@ def agreement_child(options):
     ours = vectorizer.transform_tokens(documents)
     pairs = zip(ours, theirs, strict=True)
     low = vectorizer.transform(documents)
-    high = vectorizer.set_params(precision="float32").transform(documents)
+    high = vectorizer.set_params(precision="float32").fit_transform(documents)
     norms = np.linalg.norm(low, axis=1) * np.linalg.norm(high, axis=1)
     return {
         "difference": float(max(np.abs(a - b).max() for a, b in pairs)),

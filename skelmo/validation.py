@@ -105,7 +105,7 @@ def _checked(
         raise ValueError(
             f"{owner} needs a text in every row of X, but {n_missing} of {n_values} "
             f"are missing, the first in {first}. Fill them in, or set missing='empty' "
-            f"or missing='nan'."
+            f"or missing='nan' before fit."
         )
 
 

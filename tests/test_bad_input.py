@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 import scipy.sparse
 import torch
+from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.frozen import FrozenEstimator
 
@@ -57,7 +58,8 @@ def test_a_missing_document_is_named(user):
     owner, call = user
     message = (
         f"{owner} needs a text in every row of X, but 1 of 3 are missing, the first in "
-        f"row 2 (NAType <NA>). Fill them in, or set missing='empty' or missing='nan'."
+        f"row 2 (NAType <NA>). Fill them in, or set missing='empty' or "
+        "missing='nan' before fit."
     )
     with pytest.raises(ValueError, match=sure(message)):
         call(pd.Series(["a", "b", pd.NA], dtype="string"))
@@ -142,7 +144,7 @@ def test_a_model_trains_on_the_documents_that_are_there(tiny, texts, missing):
     expected = ElmoVectorizer(language_model=model).fit_transform(texts)
     np.testing.assert_array_equal(features[1:101], expected[:100])
     np.testing.assert_array_equal(features[102:-1], expected[100:])
-    scores = vectorizer.language_model_.set_params(missing=missing)
+    scores = clone(model).set_params(missing=missing).fit(with_gaps)
     assert np.isnan(scores.score_samples([texts[0], None])).tolist() == [False, True]
 
 

@@ -236,7 +236,8 @@ def test_wrong_documents_are_named(cls, vectorizer):
     message = f"{owner}: row 1 of X must be a str, got int 7. Convert it with str()."
     missing = (
         f"{owner} needs a text in every row of X, but 1 of 2 are missing, the first in "
-        f"row 1 (NoneType None). Fill them in, or set missing='empty' or missing='nan'."
+        f"row 1 (NoneType None). Fill them in, or set missing='empty' or "
+        "missing='nan' before fit."
     )
     for call in (vectorizer.fit, vectorizer.fit_transform, vectorizer.transform):
         with pytest.raises(TypeError, match=sure(message)):

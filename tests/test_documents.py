@@ -264,7 +264,7 @@ def test_missing_documents_of_a_stream_are_counted_or_passed_over(
     message = (
         "ElmoLanguageModel needs a text in every row of X, but 2 of 4 are missing, the "
         "first in row 1 (NoneType None). Fill them in, or set missing='empty' or "
-        "missing='nan'."
+        "missing='nan' before fit."
     )
     X = [texts[0], None, texts[1], float("nan")]
     for call in users(language_model, X):

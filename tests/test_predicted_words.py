@@ -1,7 +1,6 @@
 """Words for a masked token, against the network run on its contexts alone."""
 
 import math
-import pickle
 import re
 
 import numpy as np
@@ -184,8 +183,9 @@ def test_the_result_is_ready_for_a_frame(language_model):
 
 
 @pytest.mark.parametrize("missing", [None, math.nan, "", " "])
-def test_documents_without_tokens_have_no_prediction(language_model, missing):
-    model = pickle.loads(pickle.dumps(language_model)).set_params(missing="empty")
+def test_documents_without_tokens_have_no_prediction(language_model, missing, tmp_path):
+    language_model.save(tmp_path / "model")
+    model = ElmoLanguageModel.load(tmp_path / "model", missing="empty")
     found = model.predict_words([missing, "The cat.", missing])
     assert [len(predictions) for predictions in found] == [0, 30, 0]
     assert model.predict_words([missing]) == [[]]

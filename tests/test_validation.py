@@ -80,7 +80,8 @@ def test_iterate_documents_passes_nothing_on_after_a_missing_one():
     assert next(documents) == "a"
     message = (
         "Owner needs a text in every row of X, but 2 of 4 are missing, the first in "
-        "row 1 (NoneType None). Fill them in, or set missing='empty' or missing='nan'."
+        "row 1 (NoneType None). Fill them in, or set missing='empty' or "
+        "missing='nan' before fit."
     )
     with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
         next(documents)
@@ -152,7 +153,8 @@ def test_iterate_documents_puts_none_for_a_missing_one(X, missing):
 def test_iterate_documents_names_the_first_missing_row_and_how_many():
     message = (
         "Owner needs a text in every row of X, but 2 of 4 are missing, the first in "
-        "row 1 (float nan). Fill them in, or set missing='empty' or missing='nan'."
+        "row 1 (float nan). Fill them in, or set missing='empty' or "
+        "missing='nan' before fit."
     )
     with pytest.raises(ValueError, match=re.escape(message)):
         documents_of(["a", np.nan, "b", None])

@@ -313,7 +313,7 @@ def test_an_iterator_is_encoded_part_by_part(make, texts, at_once, monkeypatch):
         assert got.flags.c_contiguous
         assert got.dtype == np.float32
     assert np.isnan(expected).any(axis=1).tolist() == [x is None for x in X]
-    vectorizer.set_params(missing="error")
+    vectorizer.set_params(missing="error").fit(texts[:1])
     with pytest.raises(ValueError, match="^ElmoVectorizer needs a text in every row "):
         vectorizer.transform(iter(X))
     assert vectorizer.transform(iter([])).shape == (0, expected.shape[1])

@@ -103,6 +103,8 @@ class GloveVectorizer(StaticVectorizer):
 
     Notes
     -----
+    A parameter that is set after `fit` takes effect at the next `fit`.
+
     The loss of a pair i, j is ``f(x) (w_i . c_j + a_i + b_j - log x) ** 2 / 2``, with
     x the co-occurrence and f the weight above. AdaGrad's steps are made for many pairs
     at once. The result does not depend on the number of threads.

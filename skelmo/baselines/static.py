@@ -73,6 +73,7 @@ class StaticVectorizer(
     """
 
     _parameter_constraints: dict[str, list[Any]] = COMMON
+    _decisive = (*DocumentEstimator._decisive, "lowercase", "weighting", "sif_a")
 
     @_fit_context(prefer_skip_nested_validation=True)
     @undone_on_failure
@@ -167,7 +168,7 @@ class StaticVectorizer(
             Empty for a missing document.
         """
         documents = self._check(X)
-        return self._analyzer().tokens(documents)
+        return _analyzer(self._as_fitted).tokens(documents)
 
     def oov_rate(self, X: Any) -> float:
         """Return the share of tokens that have no vector.
@@ -210,7 +211,7 @@ class StaticVectorizer(
             If the word has no vector.
         """
         check_is_fitted(self, "vectors_")
-        row = self._rows.get(word.lower() if self.lowercase else word)
+        row = self._rows.get(word.lower() if self._as_fitted.lowercase else word)
         if row is None:
             raise ValueError(
                 f"{type(self).__name__} has no vector of {word!r:.40}. Ask for one of "
@@ -290,9 +291,10 @@ class StaticVectorizer(
                 train = self._trainer()
             else:
                 given = read_vectors(self.vectors, self.max_vocabulary)
-            indexed = index_part(documents, self._analyzer())
+            indexed = index_part(documents, _analyzer(self))
             check_not_empty(len(indexed.present), owner)
             self._note_column(name, X)
+            self._fix_parameters()
             if train is not None:
                 self._learn(indexed, train, seed)
             elif given is not None:
@@ -357,27 +359,30 @@ class StaticVectorizer(
                 stacklevel=stack_level(),
             )
 
-    def _analyzer(self) -> Analyzer:
-        return Analyzer(self.tokenizer, self.sentence_splitter, "sentence", self.input)
-
     def _word_rows(self, indexed: Indexed) -> WordRows:
-        return WordRows(indexed, self._rows, self.lowercase)
+        return WordRows(indexed, self._rows, self._as_fitted.lowercase)
 
     def _means(self, indexed: Indexed) -> NDArray[np.float32]:
-        weights = None
-        if self.weighting == "sif":
+        fitted, weights = self._as_fitted, None
+        if fitted.weighting == "sif":
             shares = self.word_counts_ / max(self.n_tokens_, 1)
-            weights = (self.sif_a / (self.sif_a + shares)).astype(np.float32)
+            weights = (fitted.sif_a / (fitted.sif_a + shares)).astype(np.float32)
         means = self._word_rows(indexed).means(self.vectors_, weights)
-        if self.missing == "nan":
+        if fitted.missing == "nan":
             means[~indexed.present] = np.nan
         return means
 
     def _parts(self, X: Any) -> Iterator[Indexed]:
         """Index documents part by part; the last part is empty."""
-        documents, analyze = self._check(X), self._analyzer()
+        documents, analyze = self._check(X), _analyzer(self._as_fitted)
         while True:
             part = index_part(documents, analyze, CHUNK)
             yield part
             if not len(part.present):
                 return
+
+
+def _analyzer(parameters: Any) -> Analyzer:
+    return Analyzer(
+        parameters.tokenizer, parameters.sentence_splitter, "sentence", parameters.input
+    )

@@ -101,6 +101,8 @@ class Word2VecVectorizer(StaticVectorizer):
 
     Notes
     -----
+    A parameter that is set after `fit` takes effect at the next `fit`.
+
     Smooth inverse frequency is that of [2]_ without its second step, which takes the
     first principal component away from all documents.
 

@@ -137,9 +137,11 @@ class SenseDisplay:
         owner = cls.__name__
         check_matplotlib_support(f"{owner}.from_estimator")
         check_token_vectors(vectorizer, owner)
+        # As they were in `fit`, where the vectorizer is one of skelmo's.
+        fitted: Any = getattr(vectorizer, "_as_fitted", vectorizer)
         documents = list(
             iterate_documents(
-                texts, owner=owner, missing=vectorizer.missing, input=vectorizer.input
+                texts, owner=owner, missing=fitted.missing, input=fitted.input
             )
         )
         labels = None if senses is None else _labels(senses, len(documents), owner)

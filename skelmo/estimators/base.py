@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import warnings
 from collections.abc import Callable, Iterator
+from types import SimpleNamespace
 from typing import Any, TypeVar, cast
 
 import numpy as np
@@ -57,11 +58,18 @@ def undone_on_failure(fit: Method) -> Method:
 class DocumentEstimator(CallbackSupportMixin, LinkMixin, BaseEstimator):
     """An estimator that reads documents.
 
-    A subclass has the parameters `input` and `missing`.
+    A subclass has the parameters `input` and `missing`. It names those of its own
+    that decide what a fitted one gives: they take effect at the next `fit`.
     """
 
     missing: str
     input: str
+    _decisive: tuple[str, ...] = (
+        "tokenizer",
+        "sentence_splitter",
+        "input",
+        "missing",
+    )
 
     def __sklearn_tags__(self) -> Tags:
         """Say that documents go in, not a matrix."""
@@ -71,10 +79,29 @@ class DocumentEstimator(CallbackSupportMixin, LinkMixin, BaseEstimator):
         tags.input_tags.allow_nan = self.missing != "error"
         return tags
 
-    def _read(self, X: Any) -> Iterator[Any]:
+    @property
+    def _as_set(self) -> SimpleNamespace:
+        """The parameters as they are set now."""
+        return SimpleNamespace(**self.get_params(deep=False))
+
+    @property
+    def _as_fitted(self) -> SimpleNamespace:
+        """The parameters, the decisive ones as they were in `fit`."""
+        found = self._as_set
+        found.__dict__.update(self.__dict__.get("_fitted_with", {}))
+        return found
+
+    def _fix_parameters(self) -> None:
+        """Fix the parameters that decide what this estimator gives, until refitted."""
+        self._fitted_with = {name: getattr(self, name) for name in self._decisive}
+
+    def _read(self, X: Any, parameters: SimpleNamespace) -> Iterator[Any]:
         """Take the documents out of whatever holds them, checked."""
         return iterate_documents(
-            X, owner=type(self).__name__, missing=self.missing, input=self.input
+            X,
+            owner=type(self).__name__,
+            missing=parameters.missing,
+            input=parameters.input,
         )
 
     def _check(self, X: Any) -> Iterator[Any]:
@@ -84,7 +111,7 @@ class DocumentEstimator(CallbackSupportMixin, LinkMixin, BaseEstimator):
         if is_frame(X):
             fitted = getattr(self, "feature_names_in_", None)
             check_column_name(column_name(X, owner), fitted, owner)
-        return self._read(X)
+        return self._read(X, self._as_fitted)
 
     def _note_column(self, name: str | None, X: Any) -> None:
         """Keep the name of the column that was fitted on, if it had one.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -219,6 +220,10 @@ default=((1, 32), (2, 32), (3, 64), (4, 128), (5, 128), (6, 128))
     Time grows linearly with the number of tokens. Perplexities compare only at one
     tokenisation and one vocabulary: the unknown word counts as one word.
 
+    A parameter that is set after `fit` takes effect at the next `fit` or `partial_fit`;
+    until then, and in `save`, documents are read as the last one has read them. `load`
+    may be given others.
+
     Callbacks of scikit-learn 1.9 are told of the fit, its epochs and their steps (if
     many, in groups); one that asks to stop, at a step or an epoch, ends training.
 
@@ -237,6 +242,11 @@ default=((1, 32), (2, 32), (3, 64), (4, 128), (5, 128), (6, 128))
     """
 
     _parameter_constraints: dict[str, list[Any]] = LANGUAGE_MODEL
+    _decisive = (
+        *DocumentEstimator._decisive,
+        "sequence",
+        "unicode_normalization",
+    )
 
     def __init__(
         self,
@@ -437,7 +447,7 @@ default=((1, 32), (2, 32), (3, 64), (4, 128), (5, 128), (6, 128))
         check_softmax(self.model_, owner, "predict words")
         owner = f"{owner}.predict_words"
         check_words_wanted(n_words, owner)
-        sequences, _ = self._index(self._stream(X))
+        sequences, _ = self._index(self._as_fitted, X)
         return predict_words(self.model_, sequences, position, n_words, owner=owner)
 
     def save(self, path: str | os.PathLike[str]) -> None:
@@ -468,19 +478,13 @@ default=((1, 32), (2, 32), (3, 64), (4, 128), (5, 128), (6, 128))
         saved = registry.load(path)
         estimator = cls()._restored(saved, parameters)
         device = torch_device(estimator.device)
-        estimator.model_ = TrainedModel.from_saved(saved, device)
+        estimator._take(TrainedModel.from_saved(saved, device))
         return estimator
 
     @property
     def analyzer(self) -> Analyzer:
-        """From a document to sequences of tokens."""
-        return Analyzer(
-            self.tokenizer,
-            self.sentence_splitter,
-            self.sequence,
-            self.input,
-            self.unicode_normalization,
-        )
+        """From a document to sequences of tokens, as `fit` had it."""
+        return _analyzer(self._as_fitted)
 
     @property
     def network_(self) -> LanguageModel:
@@ -553,12 +557,10 @@ default=((1, 32), (2, 32), (3, 64), (4, 128), (5, 128), (6, 128))
         name = "partial_fit" if one_pass else "fit"
         tasks = FitTasks(self, name, 1 if one_pass else self.max_epochs, X, y)
         run = self._prepared(one_pass=one_pass)
-        streams = [self._stream(X)]
-        if X_val is not None:
-            streams.append(self._stream(X_val))
-        sequences, (n_documents, *_) = self._index(*streams)
+        streams = [X] if X_val is None else [X, X_val]
+        sequences, (n_documents, *_) = self._index(self._as_set, *streams)
         n_train = None if X_val is None else n_documents
-        self.model_ = run(sequences, tasks, n_train=n_train, watch=tasks.watch)
+        self._take(run(sequences, tasks, n_train=n_train, watch=tasks.watch))
         tasks.end()
         return self
 
@@ -567,9 +569,14 @@ default=((1, 32), (2, 32), (3, 64), (4, 128), (5, 128), (6, 128))
     def _fit_sequences(self, sequences: Sequences, X: Any) -> ElmoLanguageModel:
         """Train on documents that are cut into tokens; X is for the callbacks alone."""
         tasks = FitTasks(self, "fit", self.max_epochs, X, None)
-        self.model_ = self._prepared()(sequences, tasks, watch=tasks.watch)
+        self._take(self._prepared()(sequences, tasks, watch=tasks.watch))
         tasks.end()
         return self
+
+    def _take(self, model: TrainedModel) -> None:
+        """Be fitted, with the parameters as they are."""
+        self.model_ = model
+        self._fix_parameters()
 
     def _prepared(self, *, one_pass: bool = False) -> Pretraining:
         """Make a run ready, and warn of what will be slow."""
@@ -587,7 +594,7 @@ default=((1, 32), (2, 32), (3, 64), (4, 128), (5, 128), (6, 128))
         check_is_fitted(self)
         owner = type(self).__name__
         check_softmax(self.model_, owner, "give likelihoods")
-        sequences, _ = self._index(self._stream(X))
+        sequences, _ = self._index(self._as_fitted, X)
         return document_nll(self.model_, sequences)
 
     def _total_nll(self, X: Any) -> tuple[NDArray[np.float64], int]:
@@ -601,14 +608,20 @@ default=((1, 32), (2, 32), (3, 64), (4, 128), (5, 128), (6, 128))
             )
         return nll.sum(axis=0), total
 
-    def _stream(self, X: Any) -> Iterator[Any]:
-        return stream_documents(
-            X, owner=type(self).__name__, missing=self.missing, input=self.input
-        )
-
-    def _index(self, *streams: Iterable[Any]) -> tuple[Sequences, list[int]]:
-        """Index documents, those of one stream after the other; count those of each."""
-        analyze, sizes = self.analyzer, [0] * len(streams)
+    def _index(
+        self, parameters: SimpleNamespace, *given: Any
+    ) -> tuple[Sequences, list[int]]:
+        """Index documents, one collection after the other; count those of each."""
+        analyze, sizes = _analyzer(parameters), [0] * len(given)
+        streams = [
+            stream_documents(
+                X,
+                owner=type(self).__name__,
+                missing=parameters.missing,
+                input=parameters.input,
+            )
+            for X in given
+        ]
 
         def analyzed() -> Iterator[list[list[str]]]:
             for k, stream in enumerate(streams):
@@ -633,7 +646,7 @@ default=((1, 32), (2, 32), (3, 64), (4, 128), (5, 128), (6, 128))
     def _settings(self) -> dict[str, Any]:
         """Return what JSON can hold of the parameters."""
         parameters: dict[str, Any] = {}
-        for name, value in self.get_params(deep=False).items():
+        for name, value in vars(self._as_fitted).items():
             if name in FUNCTIONS and callable(value):
                 where = getattr(value, "__module__", None) or type(value).__module__
                 what = getattr(value, "__qualname__", type(value).__qualname__)
@@ -666,8 +679,18 @@ def shared_model(
     def device_of(saved: SavedModel) -> torch.device:
         return torch_device(estimator._restored(saved, parameters).device)
 
-    estimator.model_ = shared.load(given, device_of).model
+    estimator._take(shared.load(given, device_of).model)
     return estimator
+
+
+def _analyzer(parameters: SimpleNamespace) -> Analyzer:
+    return Analyzer(
+        parameters.tokenizer,
+        parameters.sentence_splitter,
+        parameters.sequence,
+        parameters.input,
+        parameters.unicode_normalization,
+    )
 
 
 def _with_model(state: dict[str, Any]) -> dict[str, Any]:

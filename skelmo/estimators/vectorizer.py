@@ -6,8 +6,10 @@ import copy
 import os
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from hashlib import sha256
 from numbers import Integral
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -142,6 +144,9 @@ default=("mean", "std")
     language model learns nothing from X: it checks the documents and counts what is
     cut. `transform` warns if more than one token in a thousand is.
 
+    A parameter that is set after `fit` takes effect at the next `fit`. At once do those
+    that change no feature: `max_batch_tokens`, `cache`, `store_weights` and `verbose`.
+
     References
     ----------
     .. [1] Peters et al. (2018), Deep contextualized word representations,
@@ -180,6 +185,7 @@ default=("mean", "std")
         "random_state": ["random_state"],
         "verbose": ["verbose"],
     }
+    _decisive = (*DocumentEstimator._decisive, "unknown_words", "precision")
 
     def __init__(
         self,
@@ -279,7 +285,7 @@ default=("mean", "std")
             Zeros for a document without tokens.
         """
         documents, features = self._check(X), self.features_
-        self._warn_of_slow_precision(self.language_model_)
+        self._warn_of_slow_precision(features.settings, features.model)
         in_parts = isinstance(X, Iterator)
         return features.encode(features.index(documents, in_parts=in_parts))
 
@@ -295,9 +301,9 @@ default=("mean", "std")
         features : list of ndarray of shape (n_tokens, n_token_features), float32
             One array per document; row k belongs to token k of `tokenize`.
         """
-        documents = self._check(X)
-        self._warn_of_slow_precision(self.language_model_)
-        return self.features_.tokens(documents)
+        documents, features = self._check(X), self.features_
+        self._warn_of_slow_precision(features.settings, features.model)
+        return features.tokens(documents)
 
     def tokenize(self, X: Any) -> list[list[str]]:
         """Return the tokens of each document, as the language model reads them.
@@ -312,7 +318,7 @@ default=("mean", "std")
             Empty for a missing document.
         """
         documents = self._check(X)
-        return self._analyzer(self.language_model_).tokens(documents)
+        return self.features_.analyzer.tokens(documents)
 
     def get_feature_names_out(self, input_features: Any = None) -> NDArray[np.object_]:
         """Return names of the features: column, pooling, layer, direction and index.
@@ -336,7 +342,9 @@ default=("mean", "std")
     def features_(self) -> Features:
         """What turns documents into features, without scikit-learn around it."""
         check_is_fitted(self, "language_model_")
-        return self._features_of(self.language_model_, self._choice, self._pooling)
+        return self._features_of(
+            self.language_model_, self._choice, self._pooling, self._as_fitted
+        )
 
     def __sklearn_tags__(self) -> Tags:
         """Say that dense float32 comes out."""
@@ -371,36 +379,34 @@ default=("mean", "std")
             state = {**state, "language_model_": model}
         super().__setstate__(state)
 
-    def _analyzer(self, model: ElmoLanguageModel) -> Analyzer:
-        """Return the language model's way to cut documents, or one's own."""
-        return Analyzer(
-            self.tokenizer or model.tokenizer,
-            self.sentence_splitter or model.sentence_splitter,
-            model.sequence,
-            self.input,
-            model.unicode_normalization,
-        )
-
     def _features_of(
-        self, model: ElmoLanguageModel, choice: LayerChoice, pooling: Sequence[str]
+        self,
+        model: ElmoLanguageModel,
+        choice: LayerChoice,
+        pooling: Sequence[str],
+        parameters: SimpleNamespace,
     ) -> Features:
-        """Return what is fitted, with the other parameters as they are set now."""
+        """Return what is fitted, with the other parameters as they are given."""
+        settings = EncoderSettings(
+            parameters.max_batch_tokens, parameters.precision, parameters.unknown_words
+        )
         return Features(
             model.model_,
-            self._analyzer(model),
+            _analyzer(model, parameters),
             choice,
             tuple(pooling),
-            EncoderSettings(self.max_batch_tokens, self.precision, self.unknown_words),
-            np.nan if self.missing == "nan" else 0.0,
-            self.cache,
+            settings,
+            np.nan if parameters.missing == "nan" else 0.0,
+            parameters.cache,
             type(self).__name__,
-            self.verbose,
+            parameters.verbose,
             self.__dict__.get("_column") or "elmo",
         )
 
-    def _warn_of_slow_precision(self, model: ElmoLanguageModel) -> None:
-        device = model.model_.device
-        warn_of_slow_precision(self.precision, device, type(self).__name__)
+    def _warn_of_slow_precision(
+        self, settings: EncoderSettings, model: TrainedModel
+    ) -> None:
+        warn_of_slow_precision(settings.precision, model.device, type(self).__name__)
 
     def _fit(
         self, X: Any, y: Any, sample_weight: Any
@@ -414,15 +420,16 @@ default=("mean", "std")
             check_targets(y, owner)
         name = column_name(X, owner)
         with fit_task(self, X, y) as task:
-            model, documents = self._model_to_be(), self._read(X)
-            choice = check_layers(self.layers, model.num_layers + 1, owner)
-            distinct = index_distinct(documents, self._analyzer(model))
+            parameters = self._as_set
+            model, documents = self._model_to_be(), self._read(X, parameters)
+            choice = check_layers(self.layers, _n_layers(model), owner)
+            distinct = index_distinct(documents, _analyzer(model, parameters))
             check_not_empty(len(distinct.place), owner)
             check_sample_weight(sample_weight, len(distinct.place), owner)
             if "model_" not in vars(model):
                 self._train(model, distinct, X, task)
-            self._warn_of_slow_precision(model)
-            features = self._features_of(model, choice, pooling)
+            features = self._features_of(model, choice, pooling, parameters)
+            self._warn_of_slow_precision(features.settings, features.model)
             truncation, pooled, mix = features.truncation(distinct), None, None
             if is_learned:
                 pooled = features.pool(distinct)
@@ -433,6 +440,7 @@ default=("mean", "std")
             self._pooling, self._choice = pooling, choice
             self.truncation_ = truncation
             self._note_column(name, X)
+            self._fix_parameters()
             for fitted in ("layer_weights_", "gamma_"):
                 self.__dict__.pop(fitted, None)
             if mix is not None:
@@ -498,13 +506,31 @@ default=("mean", "std")
             if self.cache is None:
                 train()
                 return
-            model.model_ = shared.get_or_train(
+            found = shared.get_or_train(
                 _training_key(model.get_params(deep=False), sequences),
                 train,
                 device=torch_device(model.device),
                 owner=type(self).__name__,
                 directory=models_directory(self.cache),
             )
+            model._take(found)
+
+
+def _n_layers(model: ElmoLanguageModel) -> int:
+    if "model_" in vars(model):
+        return model.config_.n_layers
+    return model.num_layers + 1
+
+
+def _analyzer(model: ElmoLanguageModel, parameters: SimpleNamespace) -> Analyzer:
+    """Return the language model's way to cut documents, or one's own."""
+    own = model.analyzer
+    return replace(
+        own,
+        tokenizer=parameters.tokenizer or own.tokenizer,
+        sentence_splitter=parameters.sentence_splitter or own.sentence_splitter,
+        input=parameters.input,
+    )
 
 
 # They do not change what is learned, or are told by the documents' tokens.
@@ -581,7 +607,7 @@ class _Pickled:
         if isinstance(model, ModelReference) or self.store_weights is True:
             return {"content": model}
         if self.source is not None:
-            given = {name: getattr(model, name) for name in NOT_IN_FILES}
+            given = {name: getattr(model._as_fitted, name) for name in NOT_IN_FILES}
             digest = model.model_.digest.hex()
             return {"content": ModelReference(self.source, digest, given)}
         if self.store_weights == "auto":

@@ -108,7 +108,7 @@ ElmoVectorizer or None, default=None
         analyze,
         tokenizer=tokenizer or analyze.tokenizer,
         sentence_splitter=sentence_splitter or analyze.sentence_splitter,
-        input=input or (vectorizer.input if vectorizer is not None else "text"),
+        input=input or (analyze.input if vectorizer is not None else "text"),
     )
     features = None
     if model is not None and vectorizer is None:
