@@ -9,7 +9,7 @@ import pytest
 import scipy.sparse
 import torch
 from sklearn.base import clone
-from sklearn.exceptions import ConvergenceWarning, NotFittedError
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.frozen import FrozenEstimator
 
 from skelmo import ElmoLanguageModel, ElmoVectorizer
@@ -355,18 +355,6 @@ def test_tokens_are_no_text(make):
     )
     with pytest.raises(TypeError, match=sure(message)):
         make(input="tokens").transform([["a"], ["b", 3]])
-
-
-@pytest.mark.parametrize(
-    "method", ["transform", "transform_tokens", "tokenize", "get_feature_names_out"]
-)
-def test_nothing_works_before_fit(frozen, method):
-    message = (
-        "This ElmoVectorizer instance is not fitted yet. Call 'fit' with appropriate "
-        "arguments before using this estimator."
-    )
-    with pytest.raises(NotFittedError, match=sure(message)):
-        getattr(ElmoVectorizer(language_model=frozen), method)(["a"])
 
 
 def test_a_cut_token_among_a_thousand_is_counted_but_no_reason_to_warn(make):

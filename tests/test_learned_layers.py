@@ -104,8 +104,9 @@ def test_it_is_what_the_layers_teach(learned, texts, layers):
 
 def test_without_targets_there_is_nothing_to_learn(learned, tiny, texts):
     message = (
-        "ElmoVectorizer(layers='learned') learns the weights of the layers from y, but "
-        "y is None. Pass the targets to fit, or choose layers='mean'."
+        "ElmoVectorizer(layers='learned') requires y to be passed, but the target y is "
+        "None: it learns the weights of the layers from y. Pass the targets to fit, or "
+        "choose layers='mean'."
     )
 
     def tokenizer(sentence):

@@ -162,8 +162,9 @@ def check_targets(y: Any, owner: str) -> None:
     """
     if y is None:
         raise ValueError(
-            f"{owner}(layers='learned') learns the weights of the layers from y, but "
-            f"y is None. Pass the targets to fit, or choose layers='mean'."
+            f"{owner}(layers='learned') requires y to be passed, but the target y is "
+            f"None: it learns the weights of the layers from y. Pass the targets to "
+            f"fit, or choose layers='mean'."
         )
 
 

@@ -7,7 +7,6 @@ import os
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
-from hashlib import sha256
 from numbers import Integral
 from types import SimpleNamespace
 from typing import Any
@@ -44,15 +43,14 @@ from skelmo.estimators.parameters import (
     check_sample_weight,
     check_targets,
 )
-from skelmo.files import user_path
+from skelmo.estimators.training_key import training_key
 from skelmo.models import shared
-from skelmo.models.source import ModelReference, key_of, source_of
+from skelmo.models.source import ModelReference, source_of
 from skelmo.models.trained import TrainedModel
 from skelmo.nn.device import here, torch_device
 from skelmo.text.analysis import Analyzer
 from skelmo.text.distinct import Distinct, index_distinct
-from skelmo.text.sequences import Sequences
-from skelmo.validation import FEW_TOKENS, check_not_empty, column_name, stack_level
+from skelmo.validation import check_not_empty, column_name, stack_level
 from skelmo.version import __version__
 
 
@@ -141,8 +139,9 @@ default=("mean", "std")
     -----
     Each layer is pooled first and layers are mixed afterwards, which for mean pooling
     equals the paper's order. Time is linear in the number of tokens. `fit` with a ready
-    language model learns nothing from X: it checks the documents and counts what is
-    cut. `transform` warns if more than one token in a thousand is.
+    language model, unless weights of layers are learned, learns nothing from X: it
+    checks the documents and counts what is cut. So `transform` needs no `fit` then, as
+    that of `HashingVectorizer`. It warns if more than one token in a thousand is.
 
     A parameter that is set after `fit` takes effect at the next `fit`. At once do those
     that change no feature: `max_batch_tokens`, `cache`, `store_weights` and `verbose`.
@@ -284,7 +283,7 @@ default=("mean", "std")
         features : ndarray of shape (n_documents, n_features), float32
             Zeros for a document without tokens.
         """
-        documents, features = self._check(X), self.features_
+        features, documents = self._ready(), self._check(X)
         self._warn_of_slow_precision(features.settings, features.model)
         in_parts = isinstance(X, Iterator)
         return features.encode(features.index(documents, in_parts=in_parts))
@@ -301,7 +300,7 @@ default=("mean", "std")
         features : list of ndarray of shape (n_tokens, n_token_features), float32
             One array per document; row k belongs to token k of `tokenize`.
         """
-        documents, features = self._check(X), self.features_
+        features, documents = self._ready(), self._check(X)
         self._warn_of_slow_precision(features.settings, features.model)
         return features.tokens(documents)
 
@@ -317,8 +316,8 @@ default=("mean", "std")
         tokens : list of list of str
             Empty for a missing document.
         """
-        documents = self._check(X)
-        return self.features_.analyzer.tokens(documents)
+        features, documents = self._ready(), self._check(X)
+        return features.analyzer.tokens(documents)
 
     def get_feature_names_out(self, input_features: Any = None) -> NDArray[np.object_]:
         """Return names of the features: column, pooling, layer, direction and index.
@@ -334,9 +333,9 @@ default=("mean", "std")
             As "text_mean_layer2_forward_0", with "elmo" for "text" if `fit` was given
             no column that has a name; "mix" stands for one mix of all layers.
         """
-        check_is_fitted(self, "language_model_")
+        features = self._ready()
         _check_feature_names_in(self, input_features, generate_names=False)
-        return np.array(self.features_.names, dtype=object)
+        return np.array(features.names, dtype=object)
 
     @property
     def features_(self) -> Features:
@@ -347,11 +346,26 @@ default=("mean", "std")
         )
 
     def __sklearn_tags__(self) -> Tags:
-        """Say that dense float32 comes out."""
+        """Say that dense float32 comes out, and whether there is something to learn."""
         tags = super().__sklearn_tags__()
+        tags.requires_fit = not self._is_stateless
         tags.transformer_tags.preserves_dtype = []
-        tags.target_tags.required = self.layers == "learned"
+        tags.target_tags.required = self._is_mix_learned
         return tags
+
+    def __sklearn_is_fitted__(self) -> bool:
+        """Tell whether documents can be transformed."""
+        return "language_model_" in vars(self) or self._is_stateless
+
+    @property
+    def _is_stateless(self) -> bool:
+        """Whether `fit` would learn nothing from documents."""
+        given, is_learned = self.language_model, self._is_mix_learned
+        return isinstance(given, str | os.PathLike | FrozenEstimator) and not is_learned
+
+    @property
+    def _is_mix_learned(self) -> bool:
+        return isinstance(self.layers, str) and self.layers == "learned"
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave it to the model's own pickle what is stored of the weights."""
@@ -378,6 +392,17 @@ default=("mean", "std")
                 model = _referred(model, owner)
             state = {**state, "language_model_": model}
         super().__setstate__(state)
+
+    def _ready(self) -> Features:
+        """Return what turns documents into features, fitted or in no need of that."""
+        check_is_fitted(self)
+        if "language_model_" in vars(self):
+            return self.features_
+        self._validate_params()
+        owner, model = type(self).__name__, self._model_to_be()
+        choice = check_layers(self.layers, _n_layers(model), owner)
+        pooling = check_pooling(self.pooling, owner)
+        return self._features_of(model, choice, pooling, self._as_set)
 
     def _features_of(
         self,
@@ -415,8 +440,7 @@ default=("mean", "std")
         owner = type(self).__name__
         pooling = check_pooling(self.pooling, owner)
         cache_of(self.cache)  # refuses what is nearly a keyword
-        is_learned = isinstance(self.layers, str) and self.layers == "learned"
-        if is_learned:
+        if self._is_mix_learned:
             check_targets(y, owner)
         name = column_name(X, owner)
         with fit_task(self, X, y) as task:
@@ -431,7 +455,7 @@ default=("mean", "std")
             features = self._features_of(model, choice, pooling, parameters)
             self._warn_of_slow_precision(features.settings, features.model)
             truncation, pooled, mix = features.truncation(distinct), None, None
-            if is_learned:
+            if self._is_mix_learned:
                 pooled = features.pool(distinct)
                 mix = learn_mix(pooled, y, sample_weight, owner=owner)
                 choice = LayerChoice(weights=mix.gamma * mix.layer_weights)
@@ -507,7 +531,7 @@ default=("mean", "std")
                 train()
                 return
             found = shared.get_or_train(
-                _training_key(model.get_params(deep=False), sequences),
+                training_key(model.get_params(deep=False), sequences),
                 train,
                 device=torch_device(model.device),
                 owner=type(self).__name__,
@@ -531,39 +555,6 @@ def _analyzer(model: ElmoLanguageModel, parameters: SimpleNamespace) -> Analyzer
         sentence_splitter=parameters.sentence_splitter or own.sentence_splitter,
         input=parameters.input,
     )
-
-
-# They do not change what is learned, or are told by the documents' tokens.
-_NOT_LEARNED_FROM = {
-    "tokenizer", "sentence_splitter", "input", "missing", "device", "verbose",
-    "checkpoint", "checkpoint_every", "warm_start",
-}  # fmt: skip
-
-
-def _training_key(parameters: dict[str, Any], sequences: Sequences) -> bytes | None:
-    """Hash all that training depends on: parameters, seed, tokens and their order.
-
-    None if no two runs are the same, or if training warns of few tokens: it has to warn
-    each time.
-    """
-    n_tokens = len(sequences.token_ids) - 2 * len(sequences.lengths)
-    if not isinstance(parameters["random_state"], Integral) or n_tokens < FEW_TOKENS:
-        return None
-    learned_from = {
-        name: value
-        for name, value in sorted(parameters.items())
-        if name not in _NOT_LEARNED_FROM
-    }
-    if learned_from["init"] is not None:
-        learned_from["init"] = key_of(learned_from["init"])
-    if learned_from["init_word_vectors"] is not None:
-        # A path always: no word vectors come with the package.
-        path = user_path(learned_from["init_word_vectors"])
-        learned_from["init_word_vectors"] = key_of(path)
-    hasher = sha256(ascii((__version__, learned_from, sequences.tokens)).encode())
-    for array in (sequences.token_ids, sequences.offsets, sequences.document_offsets):
-        hasher.update(np.ascontiguousarray(array).data)
-    return hasher.digest()
 
 
 class _Pickled:

@@ -1,0 +1,57 @@
+"""By what trainings are told apart: the same one need not be done again."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from numbers import Integral
+from typing import Any
+
+import numpy as np
+
+from skelmo.files import user_path
+from skelmo.models.source import key_of
+from skelmo.text.sequences import Sequences
+from skelmo.validation import FEW_TOKENS
+from skelmo.version import __version__
+
+# They do not change what is learned, or are told by the documents' tokens.
+_NOT_LEARNED_FROM = {
+    "tokenizer", "sentence_splitter", "input", "missing", "device", "verbose",
+    "checkpoint", "checkpoint_every", "warm_start",
+}  # fmt: skip
+
+
+def training_key(parameters: dict[str, Any], sequences: Sequences) -> bytes | None:
+    """Hash all that training depends on: parameters, seed, tokens and their order.
+
+    Parameters
+    ----------
+    parameters : dict
+        Of the language model.
+    sequences : Sequences
+        The documents.
+
+    Returns
+    -------
+    key : bytes or None
+        None if no two runs are the same, or if training warns of few tokens: it has to
+        warn each time.
+    """
+    n_tokens = len(sequences.token_ids) - 2 * len(sequences.lengths)
+    if not isinstance(parameters["random_state"], Integral) or n_tokens < FEW_TOKENS:
+        return None
+    learned_from = {
+        name: value
+        for name, value in sorted(parameters.items())
+        if name not in _NOT_LEARNED_FROM
+    }
+    if learned_from["init"] is not None:
+        learned_from["init"] = key_of(learned_from["init"])
+    if learned_from["init_word_vectors"] is not None:
+        # A path always: no word vectors come with the package.
+        path = user_path(learned_from["init_word_vectors"])
+        learned_from["init_word_vectors"] = key_of(path)
+    hasher = sha256(ascii((__version__, learned_from, sequences.tokens)).encode())
+    for array in (sequences.token_ids, sequences.offsets, sequences.document_offsets):
+        hasher.update(np.ascontiguousarray(array).data)
+    return hasher.digest()
