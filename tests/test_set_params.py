@@ -74,6 +74,7 @@ VECTORIZER = {
     "language_model": "nowhere",
     "layers": "mean",
     "pooling": "max",
+    "n_components": 2,
     "tokenizer": str.split,
     "sentence_splitter": "lines",
     "unknown_words": "characters",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import warnings
 from collections.abc import Iterable, Iterator
@@ -14,6 +15,7 @@ from tqdm.auto import tqdm
 from skelmo.encoding.caches import cache_of
 from skelmo.encoding.layer_choice import LayerChoice
 from skelmo.encoding.pooler import Pooler
+from skelmo.encoding.reduction import Reduction
 from skelmo.encoding.settings import EncoderSettings
 from skelmo.models.trained import TrainedModel
 from skelmo.text.analysis import Analyzer
@@ -51,6 +53,8 @@ class Features:
         1 shows a progress bar.
     prefix : str, default="elmo"
         What the names of features begin with.
+    reduction : Reduction or None, default=None
+        What reduces the features of documents, but not those of tokens.
     """
 
     model: TrainedModel
@@ -63,6 +67,7 @@ class Features:
     owner: str = "Features"
     verbose: int = 0
     prefix: str = "elmo"
+    reduction: Reduction | None = None
 
     def __call__(self, documents: Iterable[object]) -> NDArray[np.float32]:
         """Encode documents.
@@ -86,7 +91,9 @@ class Features:
 
     @property
     def names(self) -> list[str]:
-        """Name of each feature, as "elmo_mean_layer2_forward_0"."""
+        """Name of each feature, as "elmo_mean_layer2_forward_0" or "elmo_pca_0"."""
+        if self.reduction is not None:
+            return [f"{self.prefix}_pca_{k}" for k in range(self.n_features)]
         return [
             f"{self.prefix}_{pooling}_{layer}_{direction}_{k}"
             for pooling in self.pooling
@@ -98,6 +105,8 @@ class Features:
     @property
     def n_features(self) -> int:
         """Length of a row."""
+        if self.reduction is not None:
+            return len(self.reduction.components)
         n_layers = len(self.layers.names)
         return len(self.pooling) * n_layers * self.model.config.n_features
 
@@ -172,7 +181,10 @@ class Features:
                     every = np.arange(n_documents)
                     found = iter([(every, every, pooled)])
                 for rows, which, layers in found:
-                    mixed = self.layers(layers).reshape(len(layers), n_features)
+                    mixed = self.layers(layers)
+                    mixed = mixed.reshape(len(mixed), math.prod(mixed.shape[1:]))
+                    if self.reduction is not None:
+                        mixed = self.reduction(mixed)
                     features[start + rows] = mixed[which]
                     bar.update(len(rows))
                 n_tokens += len(part.sequences.token_ids)

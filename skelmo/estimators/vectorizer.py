@@ -24,6 +24,7 @@ from skelmo.encoding.features import Features
 from skelmo.encoding.layer_choice import LayerChoice
 from skelmo.encoding.layer_mix import learn_mix
 from skelmo.encoding.pooling import POOLINGS
+from skelmo.encoding.reduction import check_n_components, learn_reduction
 from skelmo.encoding.settings import EncoderSettings
 from skelmo.estimators.base import (
     DocumentEstimator,
@@ -43,11 +44,12 @@ from skelmo.estimators.parameters import (
     check_sample_weight,
     check_targets,
 )
+from skelmo.estimators.pickled_model import PickledModel, referred_model
 from skelmo.estimators.training_key import training_key
 from skelmo.models import shared
 from skelmo.models.source import ModelReference, source_of
 from skelmo.models.trained import TrainedModel
-from skelmo.nn.device import here, torch_device
+from skelmo.nn.device import torch_device
 from skelmo.text.analysis import Analyzer
 from skelmo.text.distinct import Distinct, index_distinct
 from skelmo.validation import check_not_empty, column_name, stack_level
@@ -81,6 +83,9 @@ default=("mean", "std")
         How token activations become a document's; several are put side by side. "last"
         is the last token's forward and the first token's backward half, "std" the
         standard deviation over tokens.
+    n_components : int or None, default=None
+        To reduce features to so many principal components, which `fit` learns by a
+        randomized singular value decomposition; None leaves them as they are.
     tokenizer : callable, default=None
         From a sentence (str) to a list of str; None takes the language model's.
     sentence_splitter : callable or "lines", default=None
@@ -110,7 +115,8 @@ default=("mean", "std")
         Whether a pickle holds the weights. "auto" leaves out those that were read from
         files, to be read from there again, and checked by their hash.
     random_state : int, RandomState instance or None, default=None
-        For a language model trained inside `fit` that has none of its own.
+        For a language model trained inside `fit` that has none of its own, and for
+        `n_components`.
     verbose : int, default=0
         1 shows progress bars.
 
@@ -128,6 +134,8 @@ default=("mean", "std")
         Weights of the layers, positive and of sum 1; only for ``layers="learned"``.
     gamma_ : float
         What the weighted sum of layers is multiplied by; likewise.
+    explained_variance_ratio_ : ndarray of shape (n_components,), float32
+        Share of the features' variance in each component; only with `n_components`.
     feature_names_in_ : ndarray of shape (1,)
         Name of the column, if `fit` was given a frame.
 
@@ -138,10 +146,13 @@ default=("mean", "std")
     Notes
     -----
     Each layer is pooled first and layers are mixed afterwards, which for mean pooling
-    equals the paper's order. Time is linear in the number of tokens. `fit` with a ready
-    language model, unless weights of layers are learned, learns nothing from X: it
-    checks the documents and counts what is cut. So `transform` needs no `fit` then, as
-    that of `HashingVectorizer`. It warns if more than one token in a thousand is.
+    equals the paper's order. Time is linear in the number of tokens. `transform` warns
+    if more than one token in a thousand is cut.
+
+    `fit` with a ready language model learns nothing from X, unless weights of layers or
+    components are learned: it checks the documents and counts what is cut. `transform`
+    then needs no `fit`, as that of `HashingVectorizer`. With `n_components`, `fit`
+    holds the features of all documents twice.
 
     A parameter that is set after `fit` takes effect at the next `fit`. At once do those
     that change no feature: `max_batch_tokens`, `cache`, `store_weights` and `verbose`.
@@ -171,6 +182,7 @@ default=("mean", "std")
             tuple,
         ],
         "pooling": [StrOptions(set(POOLINGS)), list, tuple],
+        "n_components": [Interval(Integral, 1, None, closed="left"), None],
         "tokenizer": [callable, None],
         "sentence_splitter": [callable, StrOptions({"lines"}), None],
         "unknown_words": [StrOptions({"nearest", "characters"})],
@@ -196,6 +208,7 @@ default=("mean", "std")
         | None = "en",
         layers: str | int | Sequence[int] = "concat",
         pooling: str | Sequence[str] = ("mean", "std"),
+        n_components: int | None = None,
         tokenizer: Callable[[str], Iterable[str]] | None = None,
         sentence_splitter: Callable[[str], Iterable[str]] | str | None = None,
         unknown_words: str = "nearest",
@@ -212,6 +225,7 @@ default=("mean", "std")
         self.language_model = language_model
         self.layers = layers
         self.pooling = pooling
+        self.n_components = n_components
         self.tokenizer = tokenizer
         self.sentence_splitter = sentence_splitter
         self.unknown_words = unknown_words
@@ -237,8 +251,8 @@ default=("mean", "std")
         y : array-like of shape (n_documents,) or (n_documents, n_targets), default=None
             Classes or numbers, for ``layers="learned"``; ignored otherwise.
         sample_weight : array-like of shape (n_documents,), default=None
-            Weight of each document in learning the mix; checked in any case, as
-            scikit-learn wants it, and without effect otherwise.
+            Weight of each document in learning the mix and the components; checked in
+            any case, as scikit-learn wants it, and without effect otherwise.
 
         Returns
         -------
@@ -267,8 +281,7 @@ default=("mean", "std")
         -------
         features : ndarray of shape (n_documents, n_features), float32
         """
-        distinct, pooled = self._fit(X, y, sample_weight)
-        return self.features_.encode([distinct], pooled)
+        return self._fit(X, y, sample_weight)()
 
     def transform(self, X: Any) -> NDArray[np.float32]:
         """Encode documents.
@@ -341,9 +354,10 @@ default=("mean", "std")
     def features_(self) -> Features:
         """What turns documents into features, without scikit-learn around it."""
         check_is_fitted(self, "language_model_")
-        return self._features_of(
+        features = self._features_of(
             self.language_model_, self._choice, self._pooling, self._as_fitted
         )
+        return replace(features, reduction=self.__dict__.get("_reduction"))
 
     def __sklearn_tags__(self) -> Tags:
         """Say that dense float32 comes out, and whether there is something to learn."""
@@ -360,8 +374,9 @@ default=("mean", "std")
     @property
     def _is_stateless(self) -> bool:
         """Whether `fit` would learn nothing from documents."""
-        given, is_learned = self.language_model, self._is_mix_learned
-        return isinstance(given, str | os.PathLike | FrozenEstimator) and not is_learned
+        learns = self._is_mix_learned or self.n_components is not None
+        ready = str | os.PathLike | FrozenEstimator
+        return isinstance(self.language_model, ready) and not learns
 
     @property
     def _is_mix_learned(self) -> bool:
@@ -371,7 +386,7 @@ default=("mean", "std")
         """Leave it to the model's own pickle what is stored of the weights."""
         state = super().__getstate__()
         if "language_model_" in state:
-            model = _Pickled(
+            model = PickledModel(
                 self.language_model_, self._source, self.store_weights, type(self)
             )
             version = {"_skelmo_version": __version__}
@@ -386,10 +401,10 @@ default=("mean", "std")
             if "_layers" in state:
                 state = _with_choice(state)
             model = state["language_model_"]
-            if isinstance(model, _Pickled):
+            if isinstance(model, PickledModel):
                 model = model.content
             if isinstance(model, ModelReference):
-                model = _referred(model, owner)
+                model = referred_model(model, owner)
             state = {**state, "language_model_": model}
         super().__setstate__(state)
 
@@ -435,8 +450,8 @@ default=("mean", "std")
 
     def _fit(
         self, X: Any, y: Any, sample_weight: Any
-    ) -> tuple[Distinct, NDArray[np.float32] | None]:
-        """Fit; return the documents, and the layers that a mix was learned on."""
+    ) -> Callable[[], NDArray[np.float32]]:
+        """Fit; return a function that gives the features of the same documents."""
         owner = type(self).__name__
         pooling = check_pooling(self.pooling, owner)
         cache_of(self.cache)  # refuses what is nearly a keyword
@@ -450,6 +465,9 @@ default=("mean", "std")
             distinct = index_distinct(documents, _analyzer(model, parameters))
             check_not_empty(len(distinct.place), owner)
             check_sample_weight(sample_weight, len(distinct.place), owner)
+            n_components, reduction = self.n_components, None
+            if n_components is not None:
+                check_n_components(n_components, len(distinct.place), owner=owner)
             if "model_" not in vars(model):
                 self._train(model, distinct, X, task)
             features = self._features_of(model, choice, pooling, parameters)
@@ -459,17 +477,25 @@ default=("mean", "std")
                 pooled = features.pool(distinct)
                 mix = learn_mix(pooled, y, sample_weight, owner=owner)
                 choice = LayerChoice(weights=mix.gamma * mix.layer_weights)
+                features = replace(features, layers=choice)
+            if n_components is not None:
+                rows = features.encode([distinct], pooled)
+                given = n_components, self.random_state, sample_weight
+                reduction = learn_reduction(rows, *given, owner=owner)
             # Together, so that a fit that fails leaves the estimator as it was.
             self.language_model_, self._source = model, source_of(self.language_model)
             self._pooling, self._choice = pooling, choice
-            self.truncation_ = truncation
+            self._reduction, self.truncation_ = reduction, truncation
             self._note_column(name, X)
             self._fix_parameters()
-            for fitted in ("layer_weights_", "gamma_"):
+            for fitted in ("layer_weights_", "gamma_", "explained_variance_ratio_"):
                 self.__dict__.pop(fitted, None)
             if mix is not None:
                 self.layer_weights_, self.gamma_ = mix
-        return distinct, pooled
+            if reduction is None:
+                return lambda: features.encode([distinct], pooled)
+            self.explained_variance_ratio_ = reduction.explained_variance_ratio
+            return lambda: reduction(rows)
 
     def _model_to_be(self) -> ElmoLanguageModel:
         """Return the language model of this fit: ready, or still to be trained."""
@@ -555,86 +581,6 @@ def _analyzer(model: ElmoLanguageModel, parameters: SimpleNamespace) -> Analyzer
         sentence_splitter=parameters.sentence_splitter or own.sentence_splitter,
         input=parameters.input,
     )
-
-
-class _Pickled:
-    """A language model in the state of a vectorizer.
-
-    A copy shares it. A pickle holds it, or what it can be read again by.
-
-    Parameters
-    ----------
-    content : ElmoLanguageModel or ModelReference
-    source : str or None
-        What it can be read again by.
-    store_weights : bool or "auto"
-        The parameter of the vectorizer.
-    owner : type
-        Class of the vectorizer, for the message.
-    """
-
-    def __init__(
-        self,
-        content: ElmoLanguageModel,
-        source: str | None,
-        store_weights: bool | str,
-        owner: type[ElmoVectorizer],
-    ) -> None:
-        self.content: ElmoLanguageModel | ModelReference = content
-        self.source, self.store_weights, self.owner = source, store_weights, owner
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> _Pickled:
-        copied = copy.copy(self)
-        copied.content = copy.deepcopy(self.content, memo)
-        return copied
-
-    def __copy__(self) -> _Pickled:
-        copied = object.__new__(type(self))
-        copied.__dict__.update(self.__dict__)
-        return copied
-
-    def __getstate__(self) -> dict[str, Any]:
-        model = self.content
-        if isinstance(model, ModelReference) or self.store_weights is True:
-            return {"content": model}
-        if self.source is not None:
-            given = {name: getattr(model._as_fitted, name) for name in NOT_IN_FILES}
-            digest = model.model_.digest.hex()
-            return {"content": ModelReference(self.source, digest, given)}
-        if self.store_weights == "auto":
-            return {"content": model}
-        raise ValueError(
-            f"{self.owner.__name__}(store_weights=False) is pickled without its "
-            f"weights, but these come from no file. Write them by "
-            f"language_model_.save(directory) and fit with language_model=directory, "
-            f"or set store_weights='auto'."
-        )
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state)
-
-
-def _referred(reference: ModelReference, owner: str) -> ElmoLanguageModel:
-    """Read a model that a pickle refers to, and check that it is the same."""
-    source, digest, parameters = reference
-    device = str(here(parameters["device"]))
-    try:
-        model = shared_model(source, {**parameters, "device": device})
-    except FileNotFoundError as error:
-        raise FileNotFoundError(
-            f"This {owner} was pickled without the weights of its language model, "
-            f"which it looks for in {source} (hash of the weights {digest}), but "
-            f"nothing is there. Put the model there, or pickle with "
-            f"store_weights=True."
-        ) from error
-    found = model.model_.digest.hex()
-    if found != digest:
-        raise ValueError(
-            f"This {owner} was pickled with the language model in {source}, whose "
-            f"weights had the hash {digest}, but now have {found}. Put the model of "
-            f"then there, or fit again."
-        )
-    return model
 
 
 def _with_choice(state: dict[str, Any]) -> dict[str, Any]:
