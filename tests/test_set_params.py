@@ -14,7 +14,7 @@ from skelmo import ElmoLanguageModel, ElmoVectorizer
 from skelmo.baselines import GloveVectorizer, Word2VecVectorizer
 
 # Of a misspelt word, two sentences, punctuation, capitals and a missing document.
-X = ["The moom, he remembrs. Boats!", "A CAT-like letter\nfor us.", None, "the city"]
+X = ["The moom, he remembrs. Boats!", "A CAT-like letter\nfor us.", None, "the city ½"]
 GIVEN = {"missing": "nan"}
 
 LANGUAGE_MODEL = {
@@ -121,7 +121,10 @@ CHANGES = {
     Word2VecVectorizer: WORD2VEC,
 }
 # Those of training alone are set together: a language model has many.
-READING = {"tokenizer", "sentence_splitter", "input", "missing", "sequence"}
+READING = {
+    "tokenizer", "sentence_splitter", "input", "missing", "sequence",
+    "unicode_normalization",
+}  # fmt: skip
 PAIRS = [
     (cls, [name])
     for cls, changes in CHANGES.items()
@@ -132,7 +135,10 @@ PAIRS.append((ElmoLanguageModel, [n for n in LANGUAGE_MODEL if n not in READING]
 DECISIVE = [
     (cls, name)
     for cls, names in {
-        ElmoLanguageModel: ["tokenizer", "sentence_splitter", "sequence", "missing"],
+        ElmoLanguageModel: [
+            "tokenizer", "sentence_splitter", "sequence", "missing",
+            "unicode_normalization",
+        ],
         ElmoVectorizer: [
             "language_model", "layers", "pooling", "tokenizer", "sentence_splitter",
             "unknown_words", "missing", "precision",

@@ -181,6 +181,7 @@ def test_other_documents_or_another_order_are_another_training(tiny, texts, runs
         assert len(runs) == n + 1
 
 
+@pytest.mark.filterwarnings("ignore:ElmoVectorizer trains the same:UserWarning")
 def test_without_a_seed_every_training_is_its_own(tiny, texts, runs):
     for seed in (None, np.random.RandomState(0)):
         runs.clear()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from hashlib import sha256
 from numbers import Integral
 from typing import Any
@@ -9,9 +10,10 @@ from typing import Any
 import numpy as np
 
 from skelmo.files import user_path
+from skelmo.models import shared
 from skelmo.models.source import key_of
 from skelmo.text.sequences import Sequences
-from skelmo.validation import FEW_TOKENS
+from skelmo.validation import FEW_TOKENS, stack_level
 from skelmo.version import __version__
 
 # They do not change what is learned, or are told by the documents' tokens.
@@ -40,6 +42,54 @@ def training_key(parameters: dict[str, Any], sequences: Sequences) -> bytes | No
     n_tokens = len(sequences.token_ids) - 2 * len(sequences.lengths)
     if not isinstance(parameters["random_state"], Integral) or n_tokens < FEW_TOKENS:
         return None
+    given = ascii((__version__, _learned_from(parameters), sequences.tokens))
+    hasher = sha256(given.encode())
+    for array in (sequences.token_ids, sequences.offsets, sequences.document_offsets):
+        hasher.update(np.ascontiguousarray(array).data)
+    return hasher.digest()
+
+
+def warn_of_repetition(
+    parameters: dict[str, Any], sequences: Sequences, owner: str
+) -> None:
+    """Warn if the same is trained again, for want of a seed to know it by.
+
+    Parameters
+    ----------
+    parameters : dict
+        Of the language model.
+    sequences : Sequences
+        The documents.
+    owner : str
+        The class that asks, for the message.
+
+    Warns
+    -----
+    UserWarning
+        Once for the same parameters, the second time that documents come.
+    """
+    seed = parameters["random_state"]
+    if isinstance(seed, Integral):
+        return
+    seeded = {**parameters, "random_state": 0}
+    key = training_key(seeded, sequences)
+    if key is None:
+        return
+    how = sha256(ascii(_learned_from(seeded)).encode()).digest()
+    if shared.repeats(key, how):
+        what = "None" if seed is None else "no int"
+        warnings.warn(
+            f"{owner} trains the same language model on the same documents again, as "
+            f"in a search for every candidate: its random_state is {what}, so that no "
+            f"training can stand for another. Set random_state=0 to train it once, or "
+            f"train it first and pass FrozenEstimator(language_model).",
+            UserWarning,
+            stacklevel=stack_level(),
+        )
+
+
+def _learned_from(parameters: dict[str, Any]) -> dict[str, Any]:
+    """Return the parameters that decide what is learned, with the state of files."""
     learned_from = {
         name: value
         for name, value in sorted(parameters.items())
@@ -51,7 +101,4 @@ def training_key(parameters: dict[str, Any], sequences: Sequences) -> bytes | No
         # A path always: no word vectors come with the package.
         path = user_path(learned_from["init_word_vectors"])
         learned_from["init_word_vectors"] = key_of(path)
-    hasher = sha256(ascii((__version__, learned_from, sequences.tokens)).encode())
-    for array in (sequences.token_ids, sequences.offsets, sequences.document_offsets):
-        hasher.update(np.ascontiguousarray(array).data)
-    return hasher.digest()
+    return learned_from

@@ -45,7 +45,7 @@ from skelmo.estimators.parameters import (
     check_targets,
 )
 from skelmo.estimators.pickled_model import PickledModel, referred_model
-from skelmo.estimators.training_key import training_key
+from skelmo.estimators.training_key import training_key, warn_of_repetition
 from skelmo.models import shared
 from skelmo.models.source import ModelReference, source_of
 from skelmo.models.trained import TrainedModel
@@ -556,8 +556,10 @@ default=("mean", "std")
             if self.cache is None:
                 train()
                 return
+            parameters = model.get_params(deep=False)
+            warn_of_repetition(parameters, sequences, type(self).__name__)
             found = shared.get_or_train(
-                training_key(model.get_params(deep=False), sequences),
+                training_key(parameters, sequences),
                 train,
                 device=torch_device(model.device),
                 owner=type(self).__name__,

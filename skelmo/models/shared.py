@@ -24,6 +24,7 @@ from skelmo.validation import stack_level
 MOST_READ = 4  # models
 MOST_TRAINED_BYTES = 256 * 2**20
 MOST_IN_DIRECTORY = 64  # models
+MOST_UNSHARED = 4096  # trainings
 
 
 class SharedModel(NamedTuple):
@@ -35,6 +36,7 @@ class SharedModel(NamedTuple):
 
 _read: OrderedDict[tuple[Any, ...], dict[torch.device, SharedModel]] = OrderedDict()
 _trained: OrderedDict[bytes, TrainedModel] = OrderedDict()
+_unshared: OrderedDict[tuple[bytes, bytes], None] = OrderedDict()
 _lock = Lock(level=2)
 
 
@@ -43,6 +45,7 @@ def forget() -> None:
     with _lock:
         _read.clear()
         _trained.clear()
+        _unshared.clear()
 
 
 def load(
@@ -124,6 +127,32 @@ def get_or_train(
             _to_directory(path, model, owner)
     _remember(key, model)
     return model.to(device)
+
+
+def repeats(what: bytes, how: bytes) -> bool:
+    """Tell whether a training whose model is not kept is done again, the first time.
+
+    Parameters
+    ----------
+    what : bytes
+        Hash of the documents and of all parameters but the seed.
+    how : bytes
+        Hash of the parameters alone: of those it is told once.
+
+    Returns
+    -------
+    repeats : bool
+        Whether the same was done before, and was not told of.
+    """
+    told = b"", how
+    with _lock:
+        if told in _unshared:
+            return False
+        found = (what, how) in _unshared
+        _unshared[told if found else (what, how)] = None
+        while len(_unshared) > MOST_UNSHARED:
+            _unshared.popitem(last=False)
+        return found
 
 
 def _remember(key: bytes, model: TrainedModel) -> None:
