@@ -395,6 +395,7 @@ default=("mean", "std")
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Read the weights again, if they were left out."""
+        state = {"n_components": None, **state}  # the first pickles lack it
         if "language_model_" in state:
             owner = type(self).__name__
             state = checked_version(state, owner)
