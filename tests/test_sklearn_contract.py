@@ -8,6 +8,7 @@ data are called by name, on a class that claims to take matrices.
 import re
 import unittest
 import warnings
+from inspect import Parameter, signature
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ from sklearn.utils import estimator_checks, get_tags
 from sklearn.utils.estimator_checks import check_estimator, estimator_checks_generator
 
 from skelmo import ElmoLanguageModel, ElmoVectorizer
+from skelmo.baselines import GloveVectorizer, Word2VecVectorizer
 from skelmo.testing import matrices, text_transformer_checks
 
 
@@ -205,6 +207,27 @@ def test_the_language_model_validates_each_parameter(name):
     with pytest.raises(ValueError, match=message):
         model.fit(["The cat sat."])
     assert set(vars(model)) == set(model.get_params())
+
+
+@pytest.mark.parametrize(
+    ("cls", "name"),
+    [
+        (ElmoVectorizer, "language_model"),
+        (GloveVectorizer, "vectors"),
+        (Word2VecVectorizer, "vectors"),
+    ],
+)
+def test_what_vectors_come_from_needs_no_name(cls, name):
+    assert cls("a").get_params() == cls(**{name: "a"}).get_params()
+    assert getattr(clone(cls("a")), name) == "a"
+    first, *others = signature(cls).parameters.values()
+    assert first.name == name
+    assert {parameter.kind for parameter in others} == {first.KEYWORD_ONLY}
+
+
+def test_nothing_of_a_language_model_goes_without_its_name():
+    parameters = signature(ElmoLanguageModel).parameters.values()
+    assert {parameter.kind for parameter in parameters} == {Parameter.KEYWORD_ONLY}
 
 
 def test_fit_gives_back_the_estimator(frozen, tiny, texts):

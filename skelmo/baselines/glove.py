@@ -140,8 +140,8 @@ class GloveVectorizer(StaticVectorizer):
 
     def __init__(
         self,
-        *,
         vectors: str | os.PathLike[str] | None = None,
+        *,
         vector_size: int = 100,
         window: int = 10,
         min_count: int = 5,

@@ -122,7 +122,7 @@ class Word2VecVectorizer(StaticVectorizer):
     >>> with TemporaryDirectory() as directory:
     ...     path = Path(directory) / "vectors.txt"
     ...     _ = path.write_text("the 1 0\ncat 0 1\n")
-    ...     word2vec = Word2VecVectorizer(vectors=path).fit(["The cat sat."])
+    ...     word2vec = Word2VecVectorizer(path).fit(["The cat sat."])
     >>> word2vec.transform(["The cat!", "A cat."])
     array([[0.5, 0.5],
            [0. , 1. ]], dtype=float32)
@@ -141,8 +141,8 @@ class Word2VecVectorizer(StaticVectorizer):
 
     def __init__(
         self,
-        *,
         vectors: str | os.PathLike[str] | None = None,
+        *,
         vector_size: int = 100,
         window: int = 5,
         min_count: int = 5,

@@ -200,12 +200,12 @@ default=("mean", "std")
 
     def __init__(
         self,
-        *,
         language_model: str
         | os.PathLike[str]
         | ElmoLanguageModel
         | FrozenEstimator
         | None = "en",
+        *,
         layers: str | int | Sequence[int] = "concat",
         pooling: str | Sequence[str] = ("mean", "std"),
         n_components: int | None = None,
