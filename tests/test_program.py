@@ -83,7 +83,7 @@ WRONG = {
     "evaluated file": (["evaluate", "m", "a.csv"], 1,
                        "a.csv: no such file. Check the path."),
     "model": (["info", "m"], 1, "No language model 'm': it is neither a bundled name "),
-    "mistyped": (["info", "originals"], 1, "No language model 'originals': it is neither "),
+    "mistyped": (["info", "originals"], 1, "No language model 'originals': it is "),
     "converted": (["convert", "m", "n"], 1, "No language model 'm': it is neither "),
     "dtype": (["convert", "m", "n", "--to", "allennlp", "--dtype", "float16"], 2,
               "--to allennlp holds float32. Leave out --dtype float16."),
