@@ -228,6 +228,12 @@ def test_too_many_components_are_refused(
     assert not recwarn
 
 
+def test_documents_of_weight_0_are_none(make_reduced, texts):
+    weight = [0, 1, 2, 0, 0]
+    with pytest.raises(ValueError, match=f"^{re.escape(documents_rule(3, 2))}$"):
+        make_reduced(n_components=3).fit(texts[:5], sample_weight=weight)
+
+
 def test_documents_are_counted_before_a_model_is_trained(tiny, monkeypatch):
     def fail(*arguments):
         raise AssertionError("trained")
