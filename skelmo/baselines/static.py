@@ -75,8 +75,8 @@ class StaticVectorizer(
     _parameter_constraints: dict[str, list[Any]] = COMMON
     _decisive = (*DocumentEstimator._decisive, "lowercase", "weighting", "sif_a")
 
-    @_fit_context(prefer_skip_nested_validation=True)
     @undone_on_failure
+    @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: Any, y: Any = None) -> StaticVectorizer:
         """Learn the vectors of words, or read them, and count the words.
 
@@ -102,8 +102,8 @@ class StaticVectorizer(
         self._fit(X, y)
         return self
 
-    @_fit_context(prefer_skip_nested_validation=True)
     @undone_on_failure
+    @_fit_context(prefer_skip_nested_validation=True)
     def fit_transform(self, X: Any, y: Any = None) -> NDArray[np.float32]:
         """Fit, then transform the same documents, which are read once.
 

@@ -35,7 +35,8 @@ def undone_on_failure(fit: Method) -> Method:
     Parameters
     ----------
     fit : callable
-        A method that puts attributes in the place of others, and changes none.
+        A method that puts attributes in the place of others, and changes none. What
+        scikit-learn puts around it, callbacks among that, belongs inside.
 
     Returns
     -------

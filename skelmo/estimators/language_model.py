@@ -329,8 +329,8 @@ default=((1, 32), (2, 32), (3, 64), (4, 128), (5, 128), (6, 128))
         self.device, self.precision = device, precision
         self.random_state, self.verbose = random_state, verbose
 
-    @_fit_context(prefer_skip_nested_validation=True)
     @undone_on_failure
+    @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: Any, y: Any = None, X_val: Any = None) -> ElmoLanguageModel:
         """Pre-train on documents.
 
@@ -351,8 +351,8 @@ default=((1, 32), (2, 32), (3, 64), (4, 128), (5, 128), (6, 128))
         """
         return self._fit(X, y, X_val)
 
-    @_fit_context(prefer_skip_nested_validation=True)
     @undone_on_failure
+    @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X: Any, y: Any = None) -> ElmoLanguageModel:
         """Go through more documents once, at the rate `learning_rate_init`.
 
@@ -564,8 +564,8 @@ default=((1, 32), (2, 32), (3, 64), (4, 128), (5, 128), (6, 128))
         tasks.end()
         return self
 
-    @_fit_context(prefer_skip_nested_validation=True)
     @undone_on_failure
+    @_fit_context(prefer_skip_nested_validation=True)
     def _fit_sequences(self, sequences: Sequences, X: Any) -> ElmoLanguageModel:
         """Train on documents that are cut into tokens; X is for the callbacks alone."""
         tasks = FitTasks(self, "fit", self.max_epochs, X, None)

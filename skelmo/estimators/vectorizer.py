@@ -239,8 +239,8 @@ default=("mean", "std")
         self.random_state = random_state
         self.verbose = verbose
 
-    @_fit_context(prefer_skip_nested_validation=True)
     @undone_on_failure
+    @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> ElmoVectorizer:
         """Load or train the language model, and learn the mix of layers if asked to.
 
@@ -261,8 +261,8 @@ default=("mean", "std")
         self._fit(X, y, sample_weight)
         return self
 
-    @_fit_context(prefer_skip_nested_validation=True)
     @undone_on_failure
+    @_fit_context(prefer_skip_nested_validation=True)
     def fit_transform(
         self, X: Any, y: Any = None, sample_weight: Any = None
     ) -> NDArray[np.float32]:
