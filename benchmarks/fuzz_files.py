@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 import torch
 
 from skelmo.baselines.vector_files import read_vectors, write_vectors
+from skelmo.cli.options import TableOptions
 from skelmo.cli.table_files import rows_of, table_of
 from skelmo.encoding.disk_cache import FILE_NAME, DiskCache
 from skelmo.nn.bilm import BiLMConfig
@@ -383,7 +384,7 @@ def checkpoint(directory, seed):
 def naive_text(content):
     """Return words and numbers as a plain reading of a text file gives them."""
     lines = content.decode().split("\n")
-    fields = lines[0].split()
+    fields = content.split(b"\n")[0].split()  # at white space of ASCII alone
     start = len(fields) == 2 and all(field.isdigit() for field in fields)
     dim = int(fields[1]) if start else len(fields) - 1
     rows = {}
@@ -491,6 +492,8 @@ def compare(found, values):
 
 # Tables.
 
+OPTIONS = TableOptions(format=None, no_header=False, separator=None, on_error="error")
+
 
 def plain_table(name, content):
     """Return the columns as a reading of the whole file at once gives them."""
@@ -530,7 +533,7 @@ def tables(directory, seed):
         content = case.damage(whole[name], [*others(), *whole.values()])
         path = fresh(directory / "place") / name
         path.write_bytes(content)
-        parts = [*rows_of(table_of(str(path), None), ["text"], size=7)]
+        parts = [*rows_of(table_of(str(path), OPTIONS), ["text"], size=7)]
         case.check()
         found = [value for part in parts for value in part.values[0]]
         try:

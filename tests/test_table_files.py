@@ -368,6 +368,26 @@ def test_a_damaged_parquet_file_is_named(tmp_path):
         list(documents_in(table(path), None))
 
 
+def test_every_damage_of_a_parquet_file_is_told_in_one_way(tmp_path):
+    pytest.importorskip("pyarrow")
+    path, rng, told = tmp_path / "a.parquet", random.Random(0), []
+    pd.DataFrame({"text": ["naïve", "我们"] * 20}).to_parquet(path)
+    whole = path.read_bytes()
+    for _ in range(300):
+        damaged = bytearray(whole)
+        for _ in range(3):
+            damaged[rng.randrange(len(damaged))] ^= 1 << rng.randrange(8)
+        path.write_bytes(damaged)
+        n_rows_of(table(path))
+        try:
+            read(path, ["text"])
+        except ValueError as error:
+            told.append(str(error))
+    assert len(told) > 60
+    named = (f"{path} cannot be read as parquet: ", f"{path} has no column 'text'")
+    assert [text for text in told if not text.startswith(named)] == []
+
+
 @pytest.mark.parametrize(
     ("path", "format", "error", "message"),
     [

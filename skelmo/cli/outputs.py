@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from skelmo.cli.arguments import FEATURE_FORMATS
 from skelmo.cli.messages import UsageError
-from skelmo.cli.table_files import Table, import_pyarrow
+from skelmo.cli.table_files import Table, import_pyarrow, reading_parquet
 
 _MADE = (1980, 1, 1, 0, 0, 0)  # the time of day would make each file another one
 
@@ -187,7 +187,8 @@ def _kept_types(table: Table, kept: Sequence[str], pa: Any) -> list[Any]:
     """Return the types of a parquet table's columns; those of others are text."""
     if table.format != "parquet":
         return [pa.string()] * len(kept)
-    schema = pa.parquet.read_schema(table.path)
+    with reading_parquet(table, pa):
+        schema = pa.parquet.read_schema(table.path)
     types = [schema.field(name).type for name in kept]
     return [kind.value_type if pa.types.is_dictionary(kind) else kind for kind in types]
 

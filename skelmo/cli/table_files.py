@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, closing, nullcontext
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from importlib import import_module
 from itertools import chain, islice
@@ -238,11 +238,12 @@ def n_rows_of(table: Table) -> int | None:
     """
     if table.path == STDIN:
         return None
-    if table.format == "parquet":
-        pyarrow = import_pyarrow(table.path)
-        return int(pyarrow.parquet.read_metadata(table.path).num_rows)
     every = replace(table, skipped=SkippedRows())
     try:
+        if table.format == "parquet":
+            pa = import_pyarrow(table.path)
+            with reading_parquet(table, pa):
+                return int(pa.parquet.read_metadata(table.path).num_rows)
         parts = read_parts(every, ["1"], _ROWS_AT_ONCE)
         return sum(len(part.numbers) for part in parts)
     except (ValueError, OSError):
@@ -486,26 +487,42 @@ def import_pyarrow(path: object) -> Any:
     return pyarrow
 
 
+@contextmanager
+def reading_parquet(table: Table, pa: Any) -> Iterator[None]:
+    """Say the same of every way in which a damaged parquet file is reported.
+
+    Parameters
+    ----------
+    table : Table
+    pa : module
+        Pyarrow.
+
+    Raises
+    ------
+    ValueError
+        In place of an error that is not the system's own.
+    """
+    try:
+        yield
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+        if getattr(error, "errno", None) is not None:
+            raise
+        raise _unreadable(table, error) from error
+
+
 def _parquet_parts(
     table: Table, wanted: Sequence[str | None], size: int
 ) -> Iterator[Part]:
     pa = import_pyarrow(table.path)
-    try:
-        file = pa.parquet.ParquetFile(table.path)
-    except pa.ArrowInvalid as error:
-        raise _unreadable(table, error) from error
-    with closing(file):
+    with reading_parquet(table, pa), pa.parquet.ParquetFile(table.path) as file:
         names = choose_columns(table, file.schema_arrow.names, wanted)
         yield Part(names, [[] for _ in names], [])  # of a table without rows, too
         n_rows = 0
-        try:
-            for batch in file.iter_batches(size, columns=list(dict.fromkeys(names))):
-                found = batch.to_pydict()
-                numbers = [*range(n_rows + 1, n_rows + len(batch) + 1)]
-                n_rows += len(batch)
-                yield Part(names, [found[name] for name in names], numbers)
-        except (pa.ArrowInvalid, OSError) as error:
-            raise _unreadable(table, error) from error
+        for batch in file.iter_batches(size, columns=list(dict.fromkeys(names))):
+            found = batch.to_pydict()
+            numbers = [*range(n_rows + 1, n_rows + len(batch) + 1)]
+            n_rows += len(batch)
+            yield Part(names, [found[name] for name in names], numbers)
 
 
 def _unreadable(table: Table, error: object) -> ValueError:
