@@ -351,6 +351,52 @@ def on_a_full_disk(directory, texts):
     return kind
 
 
+def without_permission(directory, texts):
+    """Let each writer meet a directory that it may read alone; be a process."""
+    write_model(model_pair()[0], directory / "model")
+    write_bilm(bilm_pair()[0], directory / "bilm")
+    write_vectors(directory / "vectors.bin", *vector_pair()[0], "Kills")
+    # What is imported late may lie where only root may read.
+    ElmoLanguageModel(**TINY, checkpoint=directory / "runs").fit(texts)
+    model = str(directory / "model")
+    ElmoVectorizer(language_model=model, cache=directory / "rows").fit_transform(texts)
+    for path in (directory, directory / "model", directory / "bilm"):
+        path.chmod(0o555)
+    if not os.geteuid():  # who may write everywhere
+        os.setuid(65534)
+    for name, write, read in (
+        ("model", lambda path: write_model(model_pair()[1], path), model_at),
+        ("bilm", lambda path: write_bilm(bilm_pair()[1], path), bilm_at),
+        (
+            "vectors.bin",
+            lambda path: write_vectors(path, *vector_pair()[1], "Kills"),
+            vectors_at,
+        ),
+    ):
+        path = directory / name
+        refused(lambda write=write, path=path: write(path), path, read)
+    for parameter in ("checkpoint", "cache"):
+        path = directory / parameter
+        try:
+            if parameter == "checkpoint":
+                ElmoLanguageModel(**TINY, checkpoint=path).fit(texts)
+            else:
+                ElmoVectorizer(language_model=model, cache=path).fit_transform(texts)
+        except OSError as error:
+            if "Permission denied). Choose another directory" not in str(error):
+                raise AssertionError(f"{parameter}: {error}") from error
+        else:
+            raise AssertionError(f"{parameter} was made")
+
+
+def permissions(directory, n_kills, rng):
+    directory.chmod(0o755)  # others may look into it
+    (directory / "place").mkdir()
+    finished(without_permission, directory / "place", real_texts(60))
+    (directory / "place").chmod(0o755)
+    return 1, "each writer is refused by path, the old is there"
+
+
 def frozen(model):
     from sklearn.frozen import FrozenEstimator
 
@@ -376,6 +422,7 @@ SCENES = {
         for name, saver in SAVERS.items()
     },
     "full disk": (full_disks, 1),
+    "permission denied": (permissions, 1),
 }
 
 
