@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from skelmo.estimators.language_model import ElmoLanguageModel
     from skelmo.estimators.vectorizer import ElmoVectorizer
     from skelmo.inspection import TextReport, inspect_text
+    from skelmo.neighbors import Neighbors, nearest, similarity
     from skelmo.text.tokenization import split_sentences, tokenize
 
 # Where modules of earlier versions are looked for, which pickles may name.
@@ -20,12 +21,15 @@ __all__ = [
     "Comparison",
     "ElmoLanguageModel",
     "ElmoVectorizer",
+    "Neighbors",
     "TextReport",
     "__version__",
     "cache_info",
     "clear_cache",
     "compare",
     "inspect_text",
+    "nearest",
+    "similarity",
     "split_sentences",
     "tokenize",
 ]
@@ -34,11 +38,14 @@ _MODULE_OF = {
     "Comparison": "comparison",
     "ElmoLanguageModel": "estimators.language_model",
     "ElmoVectorizer": "estimators.vectorizer",
+    "Neighbors": "neighbors",
     "TextReport": "inspection",
     "cache_info": "encoding.caches",
     "clear_cache": "encoding.caches",
     "compare": "comparison",
     "inspect_text": "inspection",
+    "nearest": "neighbors",
+    "similarity": "neighbors",
     "split_sentences": "text.tokenization",
     "tokenize": "text.tokenization",
 }

@@ -46,7 +46,13 @@ TIERS = (
     {"skelmo.training", "skelmo.encoding"},
     {"skelmo.estimators"},
     {"skelmo.baselines"},
-    {"skelmo.display", "skelmo.inspection", "skelmo.testing", "skelmo.datasets"},
+    {
+        "skelmo.display",
+        "skelmo.inspection",
+        "skelmo.neighbors",
+        "skelmo.testing",
+        "skelmo.datasets",
+    },  # fmt: skip
     {"skelmo.comparison"},
     {"skelmo.cli", "skelmo.former"},
     {"skelmo", "skelmo.__main__"},
