@@ -1,5 +1,7 @@
 """The pure parts of what makes the bundled models."""
 
+import sys
+from argparse import Namespace
 from collections import Counter
 from pathlib import Path
 
@@ -109,3 +111,34 @@ def test_a_model_with_turned_vectors_is_the_same_model(tmp_path):
     assert turned.config.n_words == len(words) + 1
     error = np.abs(turned.arrays[EMBEDDING][:-1] - old).max()
     assert error < 0.05 * old.std()
+
+
+def test_options_of_training_go_by_the_language(monkeypatch):
+    pytest.importorskip("gensim")
+    from train_bundled import DEFAULTS, names, parse
+
+    given = ["train", "--shared", "data", "--work", "work"]
+    for language, expected in DEFAULTS.items():
+        words = [*given, "--language", language, "--tokens", "3"]
+        monkeypatch.setattr(sys, "argv", words)
+        options = vars(parse())
+        assert options["tokens"] == 3.0
+        for name in expected.keys() - {"tokens", "filters"}:
+            assert options[name] == expected[name], name
+    monkeypatch.setattr(sys, "argv", [*given, "--language", "zh"])
+    assert names(parse()) == ["reviews-zh", "wiki-zh"]
+
+
+def test_the_mixture_has_the_shares_that_are_asked_for(tmp_path):
+    pytest.importorskip("gensim")
+    from train_bundled import mixture
+
+    texts = {"reviews-zh": "好 吃\t不 贵", "wiki-zh": "山 在 北 方"}
+    for name, line in texts.items():
+        (tmp_path / f"{name}.tokens").write_text(f"{line}\n" * 5, encoding="utf-8")
+    options = Namespace(language="zh", without=[], seed=0, tokens=1e-4, reviews=0.6)
+    documents = list(mixture(options, tmp_path))
+    assert documents.count([["好", "吃"], ["不", "贵"]]) == 15  # 60 tokens
+    assert documents.count([["山", "在", "北", "方"]]) == 10
+    options.without = ["reviews-zh"]
+    assert len(list(mixture(options, tmp_path))) == 10

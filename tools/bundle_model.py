@@ -1,11 +1,11 @@
 """Put a trained model where the package reads it, and its record beside the card.
 
-    python tools/bundle_model.py FIRST LAST skelmo/pretrained/models/en docs
+    python tools/bundle_model.py FIRST LAST skelmo/pretrained/models/en docs/model_card
 
 `FIRST`, `LAST` and others between them are what ``train_bundled.py`` wrote, each going
 on from the one before. The weights of the last are stored in float16. The records of
-all and the figure of the card, ``docs/model_card.md``, go to ``docs/model_card/``; with
-``--before RECORD`` after those of the model that the first went on from.
+all and the figure of the card, ``docs/model_card.md``, go to the directory beside it;
+with ``--before RECORD`` after those of the model that the first went on from.
 """
 
 import argparse
@@ -36,14 +36,14 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("models", type=Path, nargs="+")
     parser.add_argument("target", type=Path)
-    parser.add_argument("docs", type=Path)
+    parser.add_argument("card", type=Path, help="directory of the record")
     parser.add_argument("--before", type=Path, help="record.json of an earlier model")
     options = parser.parse_args()
     model = read_model(options.models[-1])
     write_model(without_run(model), options.target, dtype="float16")
     for file in sorted(options.target.iterdir()):
         print(f"{file}: {file.stat().st_size:,} bytes")
-    card = options.docs / "model_card"
+    card = options.card
     card.mkdir(exist_ok=True, parents=True)
     runs = [json.loads((path / "record.json").read_text()) for path in options.models]
     for run in runs:
@@ -95,9 +95,9 @@ def draw(curves, runs, path):
             f"{held_out:.1f}", (begin, held_out), (0, -16),
             textcoords="offset points", ha="center",
         )  # fmt: skip
-    ticks = [50, 100, 200, 500, 1000, 2000, 5000]
+    ticks = [20, 50, 100, 200, 500, 1000, 2000, 5000]
     axes.set(xlabel="tokens read, in millions", ylabel="perplexity", yscale="log")
-    axes.set_ylim(40, 5000)
+    axes.set_ylim(20, 5000)
     axes.set_yticks(ticks, [f"{tick:,}" for tick in ticks])
     axes.minorticks_off()
     axes.grid(alpha=0.3)

@@ -23,8 +23,9 @@ from skelmo import split_sentences, tokenize
 
 GENERAL = ("wiki-en-1", "books-en", "wiki-en-2")
 REVIEWS = ("reviews-film-en", "reviews-open-en", "imdb-train")
-CHINESE = ("wiki-zh", "reviews-zh")
-NAMES = (*REVIEWS, *GENERAL, *CHINESE)
+CHINESE_GENERAL = ("wiki-zh",)
+CHINESE_REVIEWS = ("reviews-zh",)
+NAMES = (*REVIEWS, *GENERAL, *CHINESE_REVIEWS, *CHINESE_GENERAL)
 MOST_OF_A_DOCUMENT = 1 / 3
 DOCUMENTS_AT_ONCE = 2000
 HELD_OUT_EVERY = {True: 1000, False: 500}  # of general texts, and of others
@@ -122,7 +123,7 @@ def without_overlap(documents, overlap, counts):
 
 def chosen(name, shared, ninths, numbers):
     """Yield the documents that are read of a text, and whether they are held out."""
-    is_general = name in GENERAL
+    is_general = name in GENERAL + CHINESE_GENERAL
     n_all, n_training = numbers if is_general else (itertools.count(1), None)
     for text in documents_of(name, shared):
         is_held_out = next(n_all) % HELD_OUT_EVERY[is_general] == 0

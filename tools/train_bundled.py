@@ -1,7 +1,10 @@
-"""Train the bundled English model, from the texts on.
+"""Train a bundled model, from the texts on.
 
     python tools/train_bundled.py --shared DIR --glove FILE --work WORK --init MODEL
+    python tools/train_bundled.py --language zh --shared DIR --work WORK
 
+The first is English, the second Chinese, whose tokens are characters; the options' own
+defaults are those of the language.
 What is there in `--work` is not made again. First come the texts, cut into tokens and
 without what evaluation sets hold (`pretraining_texts`), then word vectors of them,
 joined with GloVe (`word_vectors`). With `--init` these are turned into the space of a
@@ -23,7 +26,15 @@ from pathlib import Path
 import numpy as np
 import torch
 from gensim.models import KeyedVectors
-from pretraining_texts import GENERAL, REVIEWS, add_options, write_texts
+from pretraining_texts import (
+    CHINESE_GENERAL,
+    CHINESE_REVIEWS,
+    GENERAL,
+    NAMES,
+    REVIEWS,
+    add_options,
+    write_texts,
+)
 from starting_model import with_vectors
 from word_vectors import joint, read_glove, skip_gram
 
@@ -34,6 +45,34 @@ from skelmo.training.progress import ProgressBar
 from skelmo.version import __version__
 
 HELD_OUT_TOKENS = 15_000  # of each text
+TEXTS = {"en": (REVIEWS, GENERAL), "zh": (CHINESE_REVIEWS, CHINESE_GENERAL)}
+DEFAULTS = {
+    "en": {
+        "filters": ((1, 16), (2, 32), (3, 64), (4, 128), (5, 128)),
+        "tokens": 120.0,
+        "reviews": 0.65,
+        "vocabulary": 50_000,
+        "misspelling": 0.15,
+        "word_dropout": 0.1,
+        "batch_tokens": 4096,
+        "n_samples": 2048,
+        "learning_rate_init": 0.0015,
+        "word_epochs": 3,
+    },
+    # A character has three bytes, so that what the filters can tell is less.
+    "zh": {
+        "filters": ((1, 16), (2, 32), (3, 64), (4, 64)),
+        "tokens": 9.0,
+        "reviews": 0.6,
+        "vocabulary": 10_000,
+        "misspelling": 0.0,
+        "word_dropout": 0.03,
+        "batch_tokens": 2048,
+        "n_samples": 1024,
+        "learning_rate_init": 0.0025,
+        "word_epochs": 2,
+    },
+}
 
 
 def main():
@@ -92,7 +131,7 @@ def train(options, texts, vectors, start):
     held_out = {name: held_out_documents(texts, name) for name in names(options)}
     model = ElmoLanguageModel(
         input="tokens",
-        filters=((1, 16), (2, 32), (3, 64), (4, 128), (5, 128)),
+        filters=DEFAULTS[options.language]["filters"],
         hidden_size=options.hidden_size,
         proj_size=options.proj_size,
         word_embedding_dim=options.proj_size,
@@ -104,6 +143,7 @@ def train(options, texts, vectors, start):
         learning_rate_init=options.learning_rate_init,
         warmup=options.warmup,
         batch_tokens=options.batch_tokens,
+        n_samples=options.n_samples,
         dropout=0.0,  # hardly a text comes twice
         word_dropout=options.word_dropout,
         misspelling=options.misspelling,
@@ -145,7 +185,12 @@ def train(options, texts, vectors, start):
 
 def names(options):
     """Return the names of the texts that are read."""
-    return [name for name in (*REVIEWS, *GENERAL) if name not in options.without]
+    return [
+        name
+        for group in TEXTS[options.language]
+        for name in group
+        if name not in options.without
+    ]
 
 
 def rounded(values):
@@ -178,7 +223,8 @@ def mixture(options, texts):
     """Yield documents of reviews and of general texts, as many as are asked for."""
     rng = np.random.default_rng(options.seed)
     wanted = 1e6 * options.tokens
-    for group, share in ((REVIEWS, options.reviews), (GENERAL, 1 - options.reviews)):
+    shares = options.reviews, 1 - options.reviews
+    for group, share in zip(TEXTS[options.language], shares, strict=True):
         lines = [
             line
             for name in group
@@ -215,30 +261,36 @@ def parse():
     )
     add_options(parser)
     add = parser.add_argument
+    add("--language", choices=sorted(TEXTS), default="en")
     add("--work", type=Path, required=True, help="for all that is made")
     add("--name", default="model", help="of the model's directory in --work")
     add("--init", help="name or directory of a model to go on from")
     add("--glove", type=Path, help="packed GloVe vectors to join with our own")
     add("--vectors", type=Path, help="word vectors to take instead of making them")
-    add("--without", nargs="*", default=[], choices=[*REVIEWS, *GENERAL],
+    add("--without", nargs="*", default=[], choices=NAMES,
         help="texts not to read; imdb-train is of the source of reviews-film-en",
     )  # fmt: skip
-    add("--tokens", type=float, default=120.0, help="to read, in millions")
-    add("--reviews", type=float, default=0.65, help="share of reviews among them")
+    add("--tokens", type=float, help="to read, in millions")
+    add("--reviews", type=float, help="share of reviews among them")
     add("--hidden-size", type=int, default=384)
     add("--proj-size", type=int, default=256)
-    add("--vocabulary", type=int, default=50_000)
-    add("--learning-rate-init", type=float, default=0.0015)
+    add("--vocabulary", type=int)
+    add("--learning-rate-init", type=float)
     add("--warmup", type=float, default=0.05)
-    add("--batch-tokens", type=int, default=4096)
-    add("--misspelling", type=float, default=0.15)
-    add("--word-dropout", type=float, default=0.1)
-    add("--word-epochs", type=int, default=3, help="passes of the word vectors")
+    add("--batch-tokens", type=int)
+    add("--n-samples", type=int, help="words of the sampled softmax")
+    add("--misspelling", type=float)
+    add("--word-dropout", type=float)
+    add("--word-epochs", type=int, help="passes of the word vectors")
     add("--workers", type=int, default=1, help="threads of the word vectors")
     add("--precision", default="bfloat16", help="or float32")
     add("--seed", type=int, default=0)
     add("--minutes", type=float, help="stop after so many, in mid-schedule")
-    return parser.parse_args()
+    options = parser.parse_args()
+    for name, value in DEFAULTS[options.language].items():
+        if getattr(options, name, None) is None:
+            setattr(options, name, value)
+    return options
 
 
 if __name__ == "__main__":
