@@ -14,7 +14,7 @@ import argparse
 from pathlib import Path
 
 from machine import SHARED
-from quality_chinese import chinese_sides
+from quality_chinese import bundled_sides, chinese_sides
 from quality_claims import FOUR
 from quality_data import load
 from quality_measures import classify, few_labels, misspellings, variant
@@ -98,7 +98,8 @@ class Evaluation:
             "few": {
                 task: self.of(few_labels, "few-labels", task, self.small_sides())
                 for task in FOUR
-            },
+            }
+            | {"chinese": self.few_chinese()},
             "misspellings": {
                 task: self.of(misspellings, "misspellings", task, self.misspelt_sides())
                 for task in MISSPELT
@@ -141,11 +142,16 @@ class Evaluation:
         return self.of(classify, task, task, sides)
 
     def chinese(self):
-        """Return hits of a language model of the reviews themselves."""
+        """Return hits of "zh", and of a language model of the reviews themselves."""
         task, options = self.task("chinese"), self.options
         train = "chinese" in self.store.parts
         sides = chinese_sides(task, options.scratch, options.quick, train)
-        return self.of(classify, "chinese", "chinese", sides or [])
+        return self.of(classify, "chinese", "chinese", sides)
+
+    def few_chinese(self):
+        """Return hits of "zh" with few labels."""
+        sides = bundled_sides(self.options.scratch)
+        return self.of(few_labels, "chinese", "chinese", sides)
 
     def variants(self, task):
         """Return hits of choices of layers and pooling."""

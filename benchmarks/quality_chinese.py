@@ -1,4 +1,4 @@
-"""Language model and word vectors of the Chinese hotel reviews' own training texts."""
+"""Chinese hotel reviews: the model in the package, and what is made of their texts."""
 
 import shutil
 
@@ -13,19 +13,28 @@ QUICK_MODEL = {**MODEL, "hidden_size": 32, "proj_size": 16, "max_epochs": 1}
 
 
 def chinese_sides(task, scratch, quick, train=True):
-    """Return what is compared, or None if it is not there and not to be trained."""
+    """Return what is compared; what is not there and not to be trained is left out."""
     settings = QUICK_MODEL if quick else MODEL
     size = 2 * settings["proj_size"]
     texts = task.texts[task.splits[0][0]].tolist()
     directory = scratch / f"chinese-{digest([settings, texts])}"
-    if not directory.is_dir():
-        if not train:
-            return None
+    if train and not directory.is_dir():
         _train(directory, settings, size, texts)
-    elmo = Elmo(str(directory / "model"), scratch / "cache")
-    word2vec = Static(directory / f"word2vec-{size}.bin", elmo.tokenize, scratch)
-    tfidf = Tfidf("TF-IDF of characters", analyzer="char", ngram_range=(1, 2))
-    return [word2vec, elmo, tfidf, Union(elmo, tfidf)]
+    own = []
+    if directory.is_dir():
+        elmo = Elmo(str(directory / "model"), scratch / "cache")
+        elmo.name = "ELMo of these reviews"
+        file = directory / f"word2vec-{size}.bin"
+        own = [Static(file, elmo.tokenize, scratch), elmo]
+    return [*own, *bundled_sides(scratch)]
+
+
+def bundled_sides(scratch):
+    """Return the model in the package, TF-IDF of characters, and both."""
+    elmo = Elmo("zh", scratch / "cache")
+    elmo.name = 'ELMo "zh"'
+    tfidf = Tfidf("TF-IDF of characters", analyzer="char", ngram_range=(1, 3))
+    return [elmo, tfidf, Union(elmo, tfidf)]
 
 
 def _train(directory, settings, size, texts):

@@ -2,7 +2,7 @@
 
 from io import BytesIO
 
-from quality_claims import ELMO, TFIDF, UNION, by_size, lost
+from quality_claims import ELMO, FOUR, TFIDF, UNION, by_size, lost
 from quality_data import TITLES
 from quality_learn import accuracy
 from quality_store import write_atomically
@@ -20,7 +20,7 @@ OTHERS = [
 
 def draw_few_labels(results, path):
     """Draw accuracies by the number of labels, a panel a data set."""
-    few = {task: by_size(results, task) for task in results["few"]}
+    few = {task: by_size(results, task) for task in FOUR}
     few = {task: sides for task, sides in few.items() if sides}
     figure, axes = _panels(len(few), "labels", "accuracy, percent")
     for panel, (task, sides) in zip(axes, few.items(), strict=True):

@@ -1,6 +1,7 @@
-"""The English model in the package: that it is whole, small, and makes sense."""
+"""The models in the package: that they are whole, small, and make sense."""
 
 import json
+import pickle
 import re
 import subprocess
 import sys
@@ -16,12 +17,25 @@ from skelmo.estimators.language_model import shared_model
 from skelmo.pretrained import registry
 
 DOCS = Path(__file__).parents[1] / "docs"
+CARDS = {"en": "model_card", "zh": "model_card_zh"}
+BYTES = {"en": 36e6, "zh": 16e6}
+
+CHINESE = ["房间很干净，服务也不错，下次还会来。", "早餐一般，位置很好！", "太差了。"]
+
+
+def shared_model_named(name):
+    """Return a bundled model, read once."""
+    return shared_model(name, {})
 
 
 @pytest.fixture(scope="module")
 def english():
-    """Return the model, read once."""
-    return shared_model("en", {})
+    return shared_model_named("en")
+
+
+@pytest.fixture(scope="module")
+def chinese():
+    return shared_model_named("zh")
 
 
 def nearest(vectors, words, word):
@@ -31,16 +45,22 @@ def nearest(vectors, words, word):
     return [words[k] for k in order if words[k] != word]
 
 
-def test_it_is_the_default_and_fits_into_the_wheel():
+def test_the_english_one_is_the_default():
     assert ElmoVectorizer().language_model == "en"
-    files = list(registry.BUNDLED["en"].iterdir())
+    assert list(registry.BUNDLED) == list(CARDS)
+
+
+@pytest.mark.parametrize("name", CARDS)
+def test_they_fit_into_the_wheel(name):
+    files = list(registry.BUNDLED[name].iterdir())
     names = {file.name for file in files}
     assert names == {"config.json", "vocabulary.txt", "weights.safetensors"}
-    assert sum(file.stat().st_size for file in files) < 36e6
+    assert sum(file.stat().st_size for file in files) < BYTES[name]
 
 
-def test_its_files_name_no_machine():
-    text = (registry.BUNDLED["en"] / "config.json").read_text(encoding="utf-8")
+@pytest.mark.parametrize("name", CARDS)
+def test_their_files_name_no_machine(name):
+    text = (registry.BUNDLED[name] / "config.json").read_text(encoding="utf-8")
     values = json.loads(text)["settings"]["parameters"].values()
     assert not [value for value in values if "/" in str(value)]
 
@@ -131,9 +151,11 @@ def test_the_first_transform_of_a_process_needs_nothing_else(tmp_path):
     assert done.stdout == "(2, 3072)\nFalse\n", done.stderr
 
 
-def test_the_card_says_what_the_record_says(english, capsys):
-    card = (DOCS / "model_card.md").read_text(encoding="utf-8")
-    runs = json.loads((DOCS / "model_card" / "record.json").read_text("utf-8"))["runs"]
+@pytest.mark.parametrize("name", CARDS)
+def test_the_card_says_what_the_record_says(name, capsys):
+    folder, model = DOCS / CARDS[name], shared_model_named(name)
+    card = folder.with_suffix(".md").read_text(encoding="utf-8")
+    runs = json.loads((folder / "record.json").read_text("utf-8"))["runs"]
     record = runs[-1]
     shown = re.search(r"^\| ([\d.]+) \| ([\d.]+) \| ([\d.]+) \|$", card, re.MULTILINE)
     assert [float(value) for value in shown.groups()] == pytest.approx(
@@ -145,8 +167,43 @@ def test_the_card_says_what_the_record_says(english, capsys):
     assert f"{100 * record['unknown_share']:.1f}% of the tokens" in card.replace(
         "\n", " "
     )
-    assert english.n_tokens_ == record["tokens_read"]
-    n_weights = sum(p.numel() for p in english.network_.parameters())
+    assert model.n_tokens_ == record["tokens_read"]
+    n_weights = sum(p.numel() for p in model.network_.parameters())
     assert n_weights == record["n_weights"]
-    assert main(["info", "en", "--json"]) == 0
+    assert main(["info", name, "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["weights"] == n_weights
+
+
+def test_the_chinese_one_cuts_as_its_texts_were_cut(chinese):
+    settings = registry.load("zh").settings["parameters"]
+    cut = {name: settings[name] for name in ("input", "sequence", "lowercase")}
+    assert cut == {"input": "text", "sequence": "sentence", "lowercase": True}
+    assert settings["tokenizer"] is settings["sentence_splitter"] is None
+    (tokens,) = ElmoVectorizer(language_model="zh").fit(CHINESE).tokenize(CHINESE[2:])
+    assert tokens == [*"太差了。"]
+    assert set("房间很干净服务也不错，。") <= set(chinese.vocabulary_)
+
+
+def test_simplified_and_traditional_characters_are_near(chinese):
+    pairs = ["国國", "学學", "员員", "战戰", "东東", "军軍", "线線", "车車"]
+    characters = [character for pair in pairs for character in pair]
+    vectors = chinese.network_.bilm.token_encoder.word_embedding.weight.detach().numpy()
+    rows = vectors[[chinese.vocabulary_.index(each) for each in characters]]
+    for k, character in enumerate(characters):
+        assert nearest(rows, characters, character)[0] == characters[k ^ 1]
+
+
+def test_order_of_characters_matters_to_it(chinese):
+    text = "这家酒店的房间很干净，服务员的态度也很好。"
+    shuffled = "".join(np.random.default_rng(0).permutation([*text[:-1]])) + "。"
+    assert chinese.perplexity([text])[2] * 3 < chinese.perplexity([shuffled])[2]
+
+
+def test_a_pickle_refers_to_it_by_its_name():
+    vectorizer = ElmoVectorizer(language_model="zh").fit(CHINESE)
+    content = pickle.dumps(vectorizer)
+    assert len(content) < 10_000
+    read = pickle.loads(content)
+    np.testing.assert_array_equal(
+        read.transform(CHINESE), vectorizer.transform(CHINESE)
+    )

@@ -4,6 +4,7 @@ import csv
 import inspect
 import json
 import random
+import warnings
 import zipfile
 
 import numpy as np
@@ -52,6 +53,17 @@ def encode(model_path, table):
 def expected(model, values, **parameters):
     vectorizer = ElmoVectorizer(language_model=model, cache=None, **parameters)
     return vectorizer.fit(["a"]).transform(values)
+
+
+def test_a_script_never_read_is_warned_of_once(model_path, tmp_path, capsys):
+    source = tmp_path / "in.txt"
+    source.write_text("房间很干净。\n早餐不错！\n太差了\n", encoding="utf-8")
+    given = ["--model", str(model_path), "--batch", "1"]
+    with warnings.catch_warnings():
+        warnings.simplefilter("default")  # as in a process of its own
+        assert main(["encode", str(source), str(tmp_path / "out.npy"), *given]) == 0
+    shown = capsys.readouterr().err
+    assert shown.count("most of them Han, so that features say little.") == 1
 
 
 def features_in(path):

@@ -5,6 +5,7 @@ import re
 import sys
 import tempfile
 import tracemalloc
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +34,20 @@ def test_documents_come_back_between_markers():
         [["<S>", *sentence, "</S>"] for sentence in document] for document in DOCUMENTS
     ]
     assert decoded(index_documents(DOCUMENTS)) == expected
+
+
+def test_some_tokens_are_all_if_there_is_room():
+    documents = [*DOCUMENTS, [["cat"] * 5]]
+    flat = Counter(t for d in documents for s in d for t in s if t != "<S>")
+    assert index_documents(documents).some_tokens(1000) == flat
+    assert index_documents([]).some_tokens(1000) == Counter()
+
+
+def test_some_tokens_are_spread_over_all_documents():
+    words = [f"w{k:03}" for k in range(998)]
+    some = index_documents([[words[:400]], [words[400:]]]).some_tokens(100)
+    assert len(some) <= 100
+    assert np.diff([words.index(word) for word in sorted(some)]).max() <= 11
 
 
 def test_a_generator_is_read_once():

@@ -305,7 +305,7 @@ def _add_encode(commands: Any) -> None:
     _add_force(parser, "replace OUT if it is there")
     parser.add_argument(
         "--model", default="en", metavar="DIR", help="directory or name of a model "
-        "(default: en, the English one that comes with skelmo)",
+        "(default: en, the English one that comes with skelmo; zh is the Chinese one)",
     )  # fmt: skip
     _add_table(parser)
     _add_missing(

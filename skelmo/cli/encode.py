@@ -46,6 +46,7 @@ from skelmo.version import __version__
 
 BATCH, TOKENS_BATCH = 4096, 128  # rows
 _FORMAT = 1  # of the part
+ROWS_LOOKED_AT = 100  # to warn of texts that the model cannot read
 
 
 class _Position(NamedTuple):
@@ -222,13 +223,16 @@ def _encode(
 ) -> None:
     """Encode the rows that are left, and finish the file."""
     output: Output | None = None
-    watched = is_watched()
+    watched, is_looked_at = is_watched(), False
     total = n_rows_of(table) if watched else None
     with row_bar("encode", part.n_rows, total, watched) as bar:
         for rows in position.rest:
             output = output or _begun(part, table, rows.names, wanted, options)
             if not rows.values[0]:
                 continue
+            if not is_looked_at:
+                vectorizer.fit(rows.values[0][:ROWS_LOOKED_AT])
+                is_looked_at = True
             # Vectors left by earlier blocks would make the last bit of the next ones
             # depend on where the process began.
             token_cache.clear_all()

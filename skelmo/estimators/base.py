@@ -16,7 +16,11 @@ from sklearn.utils.validation import check_is_fitted
 
 from skelmo.estimators.callbacks import CallbackSupportMixin
 from skelmo.estimators.documentation import LinkMixin
+from skelmo.models.trained import TrainedModel
 from skelmo.nn.device import has_bfloat16
+from skelmo.text.scripts import known_scripts, script_counts
+from skelmo.text.sequences import Sequences
+from skelmo.text.vocabulary import UNKNOWN, word_rows
 from skelmo.validation import (
     check_column_name,
     column_name,
@@ -25,6 +29,9 @@ from skelmo.validation import (
     stack_level,
 )
 from skelmo.version import __version__
+
+TOKENS_LOOKED_AT = 10_000  # to tell the script of texts
+KANA_OF_JAPANESE = 0.05  # beside ideographs: in Chinese they stand in names alone
 
 Method = TypeVar("Method", bound=Callable[..., Any])
 
@@ -179,3 +186,50 @@ def warn_of_slow_precision(precision: str, device: torch.device, owner: str) -> 
             f"Set precision='float32'.",
             stacklevel=stack_level(),
         )
+
+
+def warn_of_unread_script(
+    model: TrainedModel, sequences: Sequences, owner: str
+) -> None:
+    """Warn if a language model is to read what it was hardly trained to read at all.
+
+    Parameters
+    ----------
+    model : TrainedModel
+        Trained before these documents came. Without a vocabulary nothing is known.
+    sequences : Sequences
+        A sample of their tokens is looked at.
+    owner : str
+        The class that asks, for the message.
+
+    Warns
+    -----
+    UserWarning
+        If more than half of the tokens are of scripts that its vocabulary lacks.
+    """
+    rows, tokens = model.indexer.rows, sequences.some_tokens(TOKENS_LOOKED_AT)
+    words, half = list(tokens), tokens.total() / 2
+    known = word_rows(words, rows, model.config.lowercase) != UNKNOWN
+    if not rows or sum(tokens[words[k]] for k in np.flatnonzero(known)) > half:
+        return
+    scripts = script_counts(tokens)
+    del scripts[None]
+    for known_script in model.once("scripts", lambda: known_scripts(rows)):
+        del scripts[known_script]
+    if scripts.total() <= half:
+        return
+    script = max(scripts, key=scripts.__getitem__)
+    kana = scripts["Hiragana"] + scripts["Katakana"]
+    remedy = (
+        "Set language_model='zh', the Chinese model that comes with skelmo."
+        if script == "Han" and kana < KANA_OF_JAPANESE * scripts["Han"]
+        else "Pre-train one on such texts, ElmoLanguageModel().fit(texts), and give "
+        "that as language_model."
+    )
+    warnings.warn(
+        f"{owner}: {scripts.total() / tokens.total():.0%} of the tokens are of scripts "
+        f"that the language model has hardly ever read, most of them {script}, so that "
+        f"features say little. {remedy}",
+        UserWarning,
+        stacklevel=stack_level(),
+    )

@@ -31,6 +31,7 @@ from skelmo.estimators.base import (
     checked_version,
     undone_on_failure,
     warn_of_slow_precision,
+    warn_of_unread_script,
 )
 from skelmo.estimators.callbacks import fit_task, training_task
 from skelmo.estimators.language_model import (
@@ -68,9 +69,9 @@ class ElmoVectorizer(TransformerMixin, DocumentEstimator):
     ----------
     language_model : str, os.PathLike, ElmoLanguageModel, FrozenEstimator or None, \
 default="en"
-        "en", the English model that comes with skelmo; a directory or zip archive with
-        a model of skelmo, AllenNLP or bilm-tf; an `ElmoLanguageModel`, cloned and
-        trained inside `fit` on the documents given; or
+        "en" or "zh", the English and the Chinese model that come with skelmo; a
+        directory or zip archive with a model of skelmo, AllenNLP or bilm-tf; an
+        `ElmoLanguageModel`, cloned and trained inside `fit` on the documents given; or
         ``FrozenEstimator(fitted_model)``, used as it is. None trains an
         ``ElmoLanguageModel()``.
     layers : {"mean", "top", "concat", "learned"}, int or list of int, \
@@ -471,6 +472,8 @@ default=("mean", "std")
                 check_n_components(n_components, len(distinct.place), owner=owner)
             if "model_" not in vars(model):
                 self._train(model, distinct, X, task)
+            else:
+                warn_of_unread_script(model.model_, distinct.sequences, owner)
             features = self._features_of(model, choice, pooling, parameters)
             self._warn_of_slow_precision(features.settings, features.model)
             truncation, pooled, mix = features.truncation(distinct), None, None

@@ -5,28 +5,20 @@ from __future__ import annotations
 import math
 from bisect import bisect_left
 from collections import Counter
-from functools import cache
 from typing import NamedTuple
 
 import numpy as np
-import regex
 from numpy.typing import NDArray
 
 from skelmo.estimators.language_model import ElmoLanguageModel
 from skelmo.text.characters import BEGIN_SENTENCE, END_SENTENCE, token_bytes
 from skelmo.text.distinct import Distinct
+from skelmo.text.scripts import script_pattern
 from skelmo.text.truncation import are_cut, cut_tokens, total_truncation
 from skelmo.text.vocabulary import UNKNOWN, word_rows
 
 _N_EXAMPLES = 10
 _CHARACTERS_AT_ONCE = 2**20  # whose scripts are looked up
-
-_SCRIPTS = """
-    Latin Han Cyrillic Arabic Devanagari Hiragana Katakana Hangul Greek Hebrew Thai
-    Bengali Tamil Telugu Gujarati Gurmukhi Kannada Malayalam Oriya Sinhala Myanmar
-    Khmer Lao Tibetan Georgian Armenian Ethiopic Mongolian Thaana Syriac Bopomofo
-    Cherokee Canadian_Aboriginal Tifinagh Nko Javanese Balinese Yi
-"""
 
 
 class Quantiles(NamedTuple):
@@ -111,21 +103,13 @@ def script_shares(tokens: list[str], counts: NDArray[np.int64]) -> dict[str, flo
         totals[: len(found)] += found
     scripts: Counter[str] = Counter()
     characters = "".join(map(chr, np.flatnonzero(totals)))
-    for match in _script_pattern().finditer(characters):
+    for match in script_pattern().finditer(characters):
         scripts[match.lastgroup or ""] += totals[ord(match.group())]
     n_letters = sum(scripts.values())
     return {
         script.replace("_", " "): float(n / n_letters)
         for script, n in scripts.most_common()
     }
-
-
-@cache
-def _script_pattern() -> regex.Pattern[str]:
-    groups = "|".join(
-        rf"(?P<{s}>[\p{{L}}&&\p{{Script={s}}}])" for s in _SCRIPTS.split()
-    )
-    return regex.compile(rf"{groups}|(?P<other>\p{{L}})", regex.V1)
 
 
 def _examples(

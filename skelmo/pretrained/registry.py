@@ -17,7 +17,7 @@ from skelmo.pretrained.safetensors_format import read_model
 from skelmo.pretrained.saved_model import SavedModel
 
 # Name: directory inside the package.
-BUNDLED = {"en": Path(__file__).parent / "models" / "en"}
+BUNDLED = {name: Path(__file__).parent / "models" / name for name in ("en", "zh")}
 
 _MANY_LANGUAGES = {"config.json", "encoder.pkl", "token_embedder.pkl"}
 _WHAT_THERE_IS = (

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from array import array
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from types import TracebackType
 from typing import IO, NamedTuple
@@ -51,6 +52,26 @@ class Sequences(NamedTuple):
     def document_starts(self) -> NDArray[np.int64]:
         """Where the tokens of each document begin, and the last one's end."""
         return self.offsets[self.document_offsets]
+
+    def some_tokens(self, at_most: int) -> Counter[str]:
+        """Count tokens at places evenly spaced, sentence markers left out.
+
+        Parameters
+        ----------
+        at_most : int
+            Places; all of them if there are no more.
+
+        Returns
+        -------
+        counts : collections.Counter
+        """
+        step = -(-len(self.token_ids) // at_most) or 1
+        ids, counts = np.unique(self.token_ids[::step], return_counts=True)
+        found = zip(ids.tolist(), counts.tolist(), strict=True)
+        some = Counter({self.tokens[k]: n for k, n in found})
+        for marker in (BEGIN_SENTENCE, END_SENTENCE):
+            del some[marker]
+        return some
 
     def chunks(self) -> Iterator[slice]:
         """Cut the token ids, which may be in a file, to be read a part at a time."""
