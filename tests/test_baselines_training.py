@@ -171,8 +171,8 @@ def topical():
 
 CASES = {
     "glove": (GloveVectorizer, {"x_max": 10, "max_epochs": 20}),
-    "skip-gram": (Word2VecVectorizer, {"epochs": 3}),
-    "cbow": (Word2VecVectorizer, {"algorithm": "cbow", "epochs": 5}),
+    "skip-gram": (Word2VecVectorizer, {"max_epochs": 3}),
+    "cbow": (Word2VecVectorizer, {"algorithm": "cbow", "max_epochs": 5}),
 }
 
 
@@ -335,11 +335,30 @@ def test_word2vec_is_that_of_gensim(topical, algorithm):
         negative=4,
         sample=1e-2,
         learning_rate_init=0.03,
-        epochs=2,
+        max_epochs=2,
         random_state=3,
     ).fit(texts)
     assert ours.vocabulary_ == model.wv.index_to_key
     assert_array_equal(ours.vectors_, model.wv.vectors)
+
+
+def test_the_former_name_of_epochs_is_told(texts):
+    expected = Word2VecVectorizer(vector_size=4, max_epochs=2, random_state=0)
+    expected.fit(texts)
+    message = (
+        "The 'epochs' parameter of Word2VecVectorizer is called max_epochs now, as in "
+        "all estimators here, and will go. Set max_epochs=2."
+    )
+    former = Word2VecVectorizer(vector_size=4, epochs=2, random_state=0)
+    with pytest.warns(FutureWarning, match=f"^{message}$") as record:
+        former.fit(texts)
+    assert [warning.filename for warning in record] == [__file__]
+    assert_array_equal(former.vectors_, expected.vectors_)
+    state = dict(expected.__getstate__())
+    state["epochs"] = state.pop("max_epochs")
+    old = Word2VecVectorizer.__new__(Word2VecVectorizer)
+    old.__setstate__(state)
+    assert old.get_params() == expected.get_params()
 
 
 def test_word2vec_reads_long_sentences_to_their_end(monkeypatch):

@@ -37,7 +37,7 @@ def estimator(request, tiny, language_model, tmp_path):
         "learned": ElmoVectorizer(language_model=frozen, layers="learned"),
         "frozen": ElmoVectorizer(language_model=frozen),
         "glove": GloveVectorizer(**small, max_epochs=1),
-        "word2vec": Word2VecVectorizer(**small, epochs=1),
+        "word2vec": Word2VecVectorizer(**small, max_epochs=1),
         "read": GloveVectorizer(vectors=vectors),
     }
     return estimators[request.param]

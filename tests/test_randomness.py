@@ -82,7 +82,7 @@ def estimators(tiny, language_model):
         ElmoVectorizer(language_model=FrozenEstimator(language_model), cache="memory"),
         ElmoVectorizer(),
         GloveVectorizer(vector_size=4, max_epochs=1, random_state=0),
-        Word2VecVectorizer(vector_size=4, epochs=1, random_state=0),
+        Word2VecVectorizer(vector_size=4, max_epochs=1, random_state=0),
     ]
 
 

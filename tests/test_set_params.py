@@ -111,7 +111,8 @@ WORD2VEC = {
     "algorithm": "cbow",
     "negative": 1,
     "sample": 0.1,
-    "epochs": 1,
+    "max_epochs": 1,
+    "epochs": "deprecated",
     "n_jobs": 2,
 }
 CHANGES = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from numbers import Integral, Real
@@ -17,6 +18,7 @@ from tqdm.auto import tqdm
 
 from skelmo.baselines.static import COMMON, StaticVectorizer, Train
 from skelmo.baselines.word_rows import WordRows
+from skelmo.validation import stack_level
 
 _LONGEST_SENTENCE = 10_000  # gensim drops what is behind that many words
 
@@ -52,8 +54,9 @@ class Word2VecVectorizer(StaticVectorizer):
         all.
     learning_rate_init : float, default=0.025
         Of stochastic gradient descent; it falls linearly.
-    epochs : int, default=5
-        Passes over the text.
+    max_epochs : int, default=5
+        Passes over the text, by the name that they have in all estimators here; none
+        is left out.
     lowercase : bool, default=True
         Whether words are looked up, and learned, in lower case.
     weighting : {"mean", "sif"}, default="mean"
@@ -78,6 +81,8 @@ class Word2VecVectorizer(StaticVectorizer):
         For the first vectors and all that is left to chance in training.
     verbose : int, default=0
         1 shows a progress bar.
+    epochs : int, default="deprecated"
+        What `max_epochs` was called before.
 
     Attributes
     ----------
@@ -135,8 +140,12 @@ class Word2VecVectorizer(StaticVectorizer):
         "algorithm": [StrOptions({"skip-gram", "cbow"})],
         "negative": [Interval(Integral, 1, None, closed="left")],
         "sample": [Interval(Real, 0, 1, closed="both")],
-        "epochs": [Interval(Integral, 1, None, closed="left")],
+        "max_epochs": [Interval(Integral, 1, None, closed="left")],
         "n_jobs": [Integral, None],
+        "epochs": [
+            Interval(Integral, 1, None, closed="left"),
+            StrOptions({"deprecated"}),
+        ],
     }
 
     def __init__(
@@ -151,7 +160,7 @@ class Word2VecVectorizer(StaticVectorizer):
         negative: int = 5,
         sample: float = 1e-3,
         learning_rate_init: float = 0.025,
-        epochs: int = 5,
+        max_epochs: int = 5,
         lowercase: bool = True,
         weighting: str = "mean",
         sif_a: float = 1e-3,
@@ -162,6 +171,7 @@ class Word2VecVectorizer(StaticVectorizer):
         n_jobs: int | None = None,
         random_state: int | np.random.RandomState | None = None,
         verbose: int = 0,
+        epochs: int | str = "deprecated",
     ) -> None:
         self.vectors = vectors
         self.vector_size = vector_size
@@ -172,7 +182,7 @@ class Word2VecVectorizer(StaticVectorizer):
         self.negative = negative
         self.sample = sample
         self.learning_rate_init = learning_rate_init
-        self.epochs = epochs
+        self.max_epochs = max_epochs
         self.lowercase = lowercase
         self.weighting = weighting
         self.sif_a = sif_a
@@ -183,6 +193,26 @@ class Word2VecVectorizer(StaticVectorizer):
         self.n_jobs = n_jobs
         self.random_state = random_state
         self.verbose = verbose
+        self.epochs = epochs
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Read pickles of before `max_epochs` had this name."""
+        if "max_epochs" not in state:
+            state = {**state, "max_epochs": state["epochs"], "epochs": "deprecated"}
+        super().__setstate__(state)
+
+    @property
+    def _n_epochs(self) -> int:
+        if self.epochs == "deprecated":
+            return self.max_epochs
+        warnings.warn(
+            f"The 'epochs' parameter of {type(self).__name__} is called max_epochs "
+            f"now, as in all estimators here, and will go. Set max_epochs="
+            f"{self.epochs}.",
+            FutureWarning,
+            stacklevel=stack_level(),
+        )
+        return int(self.epochs)
 
     def _trainer(self) -> Train:
         try:
@@ -204,6 +234,7 @@ class Word2VecVectorizer(StaticVectorizer):
         seed: int,
     ) -> NDArray[np.float32]:
         """Learn the vectors of the words."""
+        n_epochs = self._n_epochs
         model = model_class(
             vector_size=self.vector_size,
             window=self.window,
@@ -214,19 +245,19 @@ class Word2VecVectorizer(StaticVectorizer):
             sample=self.sample,
             alpha=self.learning_rate_init,
             min_alpha=min(1e-4, self.learning_rate_init),
-            epochs=self.epochs,
+            epochs=n_epochs,
             workers=effective_n_jobs(self.n_jobs),
             seed=seed,
             hashfxn=_hash,
         )
         model.build_vocab_from_freq(dict(zip(words, counts.tolist(), strict=True)))
         n_words = int(counts.sum())
-        total = n_words * self.epochs
+        total = n_words * n_epochs
         with tqdm(
             total=total, desc="word2vec", unit="word", disable=not self.verbose
         ) as bar:
             sentences = _Sentences(corpus, np.array(words, dtype=object), bar)
-            model.train(sentences, total_words=n_words, epochs=self.epochs)
+            model.train(sentences, total_words=n_words, epochs=n_epochs)
         return model.wv.vectors
 
 
