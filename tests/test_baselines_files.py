@@ -251,7 +251,7 @@ def test_another_column_is_refused(cls, vectorizer):
         f"{cls.__name__} was fitted on column 'text', but X is column 'title'. Pass "
         f"the column of the same name."
     )
-    vectorizer.fit(pd.Series(["a"], name="text"))
+    vectorizer.fit(pd.DataFrame({"text": ["a"]}))
     with pytest.raises(ValueError, match=sure(message)):
         vectorizer.transform(pd.DataFrame({"title": ["a"]}))
 

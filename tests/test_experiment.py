@@ -567,8 +567,8 @@ BAD = [
     (
         {"label_counts": [50, 0.5]},
         ValueError,
-        "The 'label_counts' parameter of compare must hold int of at least 2, one "
-        "label of each class, got float 0.5. Give numbers of labels, or 'auto'.",
+        "The 'label_counts' parameter of compare must hold int of at least 2, got "
+        "float 0.5. Give numbers of labels, or 'auto'.",
     ),
     (
         {"X": []},

@@ -158,9 +158,14 @@ def train(options, texts, vectors, start):
     begin = time.perf_counter()
     validation = [document for some in held_out.values() for document in some]
     model.fit(mixture(options, texts), X_val=validation)
-    model.set_params(input="text")  # as users give it
     model.save(out)
-    model.set_params(input="tokens")
+    ElmoLanguageModel.load(out, input="text").save(out)  # as users give it
+    last = model.history_[-1]
+    quality = (
+        last.validation_perplexity_forward,
+        last.validation_perplexity_backward,
+        last.validation_perplexity,
+    )
     record = {
         "skelmo": __version__,
         "torch": torch.__version__,
@@ -168,7 +173,7 @@ def train(options, texts, vectors, start):
         "options": {name: str(value) for name, value in vars(options).items()},
         "tokens_read": model.n_tokens_,
         "seconds_of_last_run": round(time.perf_counter() - begin),
-        "perplexity": rounded(model.history_[-1][-3:]),
+        "perplexity": rounded(quality),
         "perplexity_by_text": {
             name: rounded(model.perplexity(some)) for name, some in held_out.items()
         },

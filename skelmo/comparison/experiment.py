@@ -164,7 +164,7 @@ default=None
     documents = _checked_documents(X)
     labels = _checked_labels(y, len(documents))
     metrics = _checked_metrics(metrics)
-    counts = _checked_counts(label_counts, len(np.unique(labels)))
+    counts = _checked_counts(label_counts)
     together = _checked_groups(groups, len(documents))
     seed = _seed(random_state)
     chosen = choose(representations, seed, _OWNER)
@@ -301,16 +301,16 @@ def _checked_metrics(metrics: str | Sequence[str]) -> list[str]:
     return names
 
 
-def _checked_counts(label_counts: Any, n_classes: int) -> str | list[int] | None:
+def _checked_counts(label_counts: Any) -> str | list[int] | None:
     if label_counts is None or isinstance(label_counts, str):
         return label_counts
     counts = list(label_counts)
     for count in counts:
-        if not isinstance(count, Integral) or count < n_classes:
+        if not isinstance(count, Integral) or count < 2:
             raise ValueError(
                 f"The 'label_counts' parameter of {_OWNER} must hold int of at least "
-                f"{n_classes}, one label of each class, got {type(count).__name__} "
-                f"{repr(count)[:40]}. Give numbers of labels, or 'auto'."
+                f"2, got {type(count).__name__} {repr(count)[:40]}. Give numbers of "
+                f"labels, or 'auto'."
             )
     return [int(count) for count in counts]
 
