@@ -226,7 +226,7 @@ def test_parameters_are_those_of_the_elmo_vectorizer(cls):
 
 def trainable(cls):
     needs_gensim(cls)
-    few = {"max_epochs": 1} if cls is GloveVectorizer else {"epochs": 1}
+    few = {"max_epochs": 1}
     return cls(vector_size=4, min_count=1, random_state=0, **few)
 
 

@@ -102,6 +102,7 @@ def test_a_directory_serves_who_starts_anew(frozen, texts, encoded, tmp_path):
     assert len(encoded) == 2 * len(set(texts))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n_jobs", [1, 2])
 def test_a_grid_search_encodes_each_document_once(
     language_model, texts, encoded, monkeypatch, tmp_path, n_jobs

@@ -399,6 +399,7 @@ def test_a_pipeline_keeps_the_callbacks_of_a_step(model, texts):
     assert recorder.count("end", "epoch") == 3
 
 
+@pytest.mark.slow
 @needs_callbacks
 @pytest.mark.parametrize("n_jobs", [1, 2])
 def test_a_search_passes_its_callbacks_on(model, texts, n_jobs):

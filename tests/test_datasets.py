@@ -81,6 +81,7 @@ def test_load_docstrings_agrees_with_docstrings_read_by_eye(docstrings, name, te
     assert docstrings.data[docstrings.names.index(name)] == text
 
 
+@pytest.mark.slow
 def test_load_docstrings_is_the_same_in_every_process(docstrings):
     rows = (docstrings.data, docstrings.names, docstrings.target.tolist())
     expected = hashlib.sha256(repr(rows).encode()).hexdigest()

@@ -49,9 +49,20 @@ def blocks(text):
 
 
 RUN = [name for name, text in PAGES.items() if blocks(text)]
+SLOW = {  # they train
+    "getting_started.md", "user_guide/chinese.md", "user_guide/classification.md",
+    "user_guide/pretraining.md", "user_guide/sentiment.md",
+    "user_guide/static_vectors.md", "zh/getting_started.md", "zh/tutorial.md",
+}  # fmt: skip
 
 
-@pytest.mark.parametrize("page", RUN)
+@pytest.mark.parametrize(
+    "page",
+    [
+        pytest.param(page, marks=pytest.mark.slow) if page in SLOW else page
+        for page in RUN
+    ],
+)
 def test_blocks_run_in_order_and_print_what_they_say(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("MPLBACKEND", "Agg")
@@ -91,6 +102,7 @@ def test_blocks_are_found():
     )
     assert blocks(text) == [(1, "print(1)\n", "1\n"), (11, "x = 1\n", "")]
     assert len(RUN) >= 10
+    assert set(RUN) > SLOW
 
 
 def anchors(text):

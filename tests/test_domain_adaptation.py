@@ -23,6 +23,7 @@ DOMAIN = ["the", "report", "says", "that", "films", "and", "actors", "want", "pr
 run = functools.partial(run_example, SCRIPT)
 
 
+@pytest.mark.slow
 def test_going_on_with_a_domain_lowers_its_perplexity(tmp_path):
     rng = random.Random(0)
     for name, words, start in (("general", GENERAL, ""), ("domain", DOMAIN, "1\t")):
@@ -58,6 +59,7 @@ def test_without_files_one_library_is_the_domain():
     assert sorted(domain) == sorted(expected)
 
 
+@pytest.mark.slow
 def test_too_few_texts_end_in_one_line(tmp_path):
     (tmp_path / "few.txt").write_text("a text\n" * 9, encoding="utf-8")
     process = run(tmp_path, "few.txt", "few.txt")

@@ -170,6 +170,7 @@ def test_classifier_without_enough_labels_is_not_searched():
     assert two.cv.n_splits == 2
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 def test_mlp_is_a_search_over_alpha(data):
     found = run(data, {"t": TfidfVectorizer()}, classifier="mlp", cv=[SPLIT])
@@ -477,6 +478,7 @@ def test_error_names_representation_and_fold(data):
     assert caught.value.__notes__ == ["In compare: representation 'b', fold 1."]
 
 
+@pytest.mark.slow
 def test_package_is_imported_without_what_a_comparison_needs():
     code = """if True:
         import sys, skelmo

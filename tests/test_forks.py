@@ -68,6 +68,7 @@ def run(path, cache, n_forks, n_threads):
     assert done.stdout == "all is well\n", done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cache", ["", "memory", "directory"])
 def test_forks_encode_while_threads_are_busy(cache, model_path, tmp_path):
     place = tmp_path / "cache" if cache == "directory" else cache

@@ -39,6 +39,7 @@ def test_every_part_has_its_cases():
     assert CASES.keys() == fuzz.PARTS.keys()
 
 
+@pytest.mark.slow
 def test_every_kind_of_fault_is_noted_and_the_rest_goes_on():
     import fuzz
 

@@ -23,6 +23,7 @@ SCENES = {
 ONCE = ("full disk", "permission denied")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("scene", "seen"), SCENES.items(), ids=SCENES.keys())
 def test_what_is_killed_leaves_nothing_wrong(scene, seen):
     command = [sys.executable, str(SCRIPT), "--scene", scene]

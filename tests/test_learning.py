@@ -107,6 +107,7 @@ def bigram_perplexity(train, held_out):
     return math.exp(np.mean(losses))
 
 
+@pytest.mark.slow
 def test_one_epoch_beats_bigrams_on_held_out_text():
     train, held_out = agreeing_sentences(3000, 0), agreeing_sentences(200, 1)
     model = ElmoLanguageModel(

@@ -93,6 +93,7 @@ def long_table(texts, tmp_path_factory):
     return path
 
 
+@pytest.mark.slow
 def test_killed_and_interrupted_it_ends_with_the_same_bytes(
     long_table, model_path, tmp_path, capsys
 ):
@@ -131,6 +132,7 @@ def test_killed_and_interrupted_it_ends_with_the_same_bytes(
     assert out.read_bytes() == whole.read_bytes()
 
 
+@pytest.mark.slow
 def test_training_interrupted_says_how_it_goes_on(corpus_path, tmp_path):
     out = tmp_path / "model"
     command = ["train", corpus_path, "--out", out, *TINY, "--batch-tokens", "16"]

@@ -12,7 +12,16 @@ TEXT = README.read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```python\n(.*?)```", TEXT, re.S)
 
 
-@pytest.mark.parametrize("block", BLOCKS, ids=["pipeline", "tour"])
+@pytest.mark.parametrize(
+    "block",
+    [
+        pytest.param(BLOCKS[0], id="pipeline"),
+        *(
+            pytest.param(block, id="tour", marks=pytest.mark.slow)
+            for block in BLOCKS[1:]
+        ),
+    ],
+)
 def test_python_blocks_run_and_print_what_they_say(block, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     printed = io.StringIO()

@@ -58,6 +58,7 @@ def with_root(root, parameters):
     return {"checkpoint_every": 1, **parameters, "changes": changes}
 
 
+@pytest.mark.slow
 def test_a_killed_process_taken_up_ends_with_the_same_weights(texts, tiny, tmp_path):
     parameters = {
         **tiny, "batch_tokens": 64, "max_epochs": 6, "dropout": 0.2, "n_samples": 20,
@@ -403,6 +404,7 @@ def test_a_checkpoint_is_due_by_steps_or_by_minutes(tmp_path):
     assert written(tmp_path / "seldom", 10.0, 6) == []
 
 
+@pytest.mark.slow
 def test_a_search_in_two_processes_keeps_its_runs_apart(tmp_path, tiny, texts):
     model = ElmoLanguageModel(**{**tiny, "max_epochs": 2})
     grid = {"learning_rate_init": [0.001, 0.02]}

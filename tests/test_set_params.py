@@ -112,7 +112,7 @@ WORD2VEC = {
     "negative": 1,
     "sample": 0.1,
     "max_epochs": 1,
-    "epochs": "deprecated",
+    "epochs": 2,
     "n_jobs": 2,
 }
 CHANGES = {

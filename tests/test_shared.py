@@ -228,6 +228,7 @@ def test_the_bound_counts_what_optimizers_remember(tiny, texts, monkeypatch):
     assert again is not first
 
 
+@pytest.mark.slow
 def test_processes_that_train_the_same_find_a_whole_model(tiny, texts, tmp_path):
     code = """
 import json, sys, warnings

@@ -13,6 +13,7 @@ if not SCRIPT.is_file():
     pytest.skip("benchmarks are not part of this copy", allow_module_level=True)
 
 
+@pytest.mark.slow
 def test_threads_and_processes_that_share_a_cache_get_the_rows_of_a_cold_process():
     command = [sys.executable, str(SCRIPT), "--minutes", "0.05", "--documents", "20"]
     command += ["--processes", "2", "--threads", "4"]
