@@ -234,6 +234,7 @@ def test_the_same_seed_gives_the_same_vectors(learner, topical):
     assert np.abs(other - first).max() > 0.01
 
 
+@pytest.mark.slow
 def test_vectors_do_not_depend_on_how_python_hashes(topical):
     pytest.importorskip("gensim", reason="gensim trains word2vec")
     learned = [cls(**own, random_state=0) for cls, own in CASES.values()]

@@ -85,6 +85,7 @@ def test_numbers_stand_out_from_their_cells():
     assert [text.get_color() for text in display.text_] == ["white", "black"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", [(1, 1), (2, 40), (12, 9), (60, 3), (150, 200)])
 def test_tokens_do_not_overlap(shape):
     names = [f"particularly{k}"[-(1 + 5 * k % 13) :] for k in range(max(shape))]

@@ -154,6 +154,7 @@ def test_importance_of_the_columns_of_a_frame(vectorizer, classifier, text, y):
     assert importance["text"] > 5 * abs(importance["noise"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n_jobs", [1, 2])
 def test_workers_give_what_one_process_gives(
     pipeline, classifier, features, text, y, n_jobs
@@ -163,6 +164,7 @@ def test_workers_give_what_one_process_gives(
     assert_allclose(found, expected, **CLOSE)
 
 
+@pytest.mark.slow
 def test_workers_do_not_take_more_threads_than_there_are_cores(tmp_path):
     # Told by the environment, which a test's own process has read long ago.
     code = """

@@ -358,6 +358,7 @@ def test_learned_layers_are_learned_on_the_labels_given(data, frozen, monkeypatc
     assert sizes == [45, 45, 45, 20, 45, 20]
 
 
+@pytest.mark.slow
 def test_bundled_model_brings_its_representations(
     data, language_model, tmp_path, monkeypatch
 ):

@@ -51,6 +51,7 @@ def test_neighbours_do_not_matter(vectorizer, documents, expected):
     assert_allclose(vectorizer.transform(documents), expected, **CLOSE)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("max_batch_tokens", [5, 40, 8192])
 def test_a_permutation_changes_no_bit(vectorizer, documents, max_batch_tokens):
     vectorizer = copy.copy(vectorizer).set_params(max_batch_tokens=max_batch_tokens)
@@ -109,6 +110,7 @@ def test_threads_do_not_matter(vectorizer, documents, expected, n_threads):
     assert_allclose(found, expected, **CLOSE)
 
 
+@pytest.mark.slow
 def test_a_long_neighbour_does_not_matter(vectorizer, documents, expected):
     neighbour = " ".join(f"w{k % 700}" for k in range(3000))
     assert len(vectorizer.tokenize([neighbour])[0]) == 3000

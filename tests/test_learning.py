@@ -41,6 +41,7 @@ def unigram_perplexity(train, held_out, vocabulary):
     return math.exp(np.mean(losses))
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:ElmoLanguageModel is trained on .* only")
 @pytest.mark.parametrize("sequence", ["sentence", "document"])
 def test_a_sentence_is_memorised(sequence):
@@ -71,6 +72,7 @@ def learned(docstrings):
     return model.fit(docstrings[0])
 
 
+@pytest.mark.slow
 def test_perplexity_beats_the_unigrams_on_held_out_text(learned, docstrings):
     train, held_out = docstrings
     unigram = unigram_perplexity(train, held_out, learned.vocabulary_)

@@ -33,6 +33,7 @@ def norm_of(before, after):
     return math.sqrt(sum(float(((after[k] - before[k]) ** 2).sum()) for k in before))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("schedule", SCHEDULES)
 @pytest.mark.parametrize("solver", SOLVERS)
 def test_every_solver_learns_under_every_schedule(solver, schedule):

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from example_scripts import EXAMPLES, run_example
 
+pytestmark = pytest.mark.slow
 SCRIPT = EXAMPLES / "quickstart.py"
 WORDS = {
     "film": "the film was a wonderful and moving story with great acting",

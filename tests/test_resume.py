@@ -91,6 +91,7 @@ def test_a_killed_process_taken_up_ends_with_the_same_weights(texts, tiny, tmp_p
     assert len(files_of(tmp_path / "runs")) == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "parameters",
     [
@@ -128,6 +129,7 @@ def test_a_run_that_broke_off_twice_ends_with_the_same_weights(parameters, tmp_p
         np.testing.assert_equal(mine._replace(seconds=0), yours._replace(seconds=0))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("at", [1, 2, 6, 7, 8, 20])
 def test_a_run_may_break_off_at_any_step(at, tmp_path):
     expected = run()

@@ -194,6 +194,7 @@ def test_model_in_files_is_known_by_its_files(language_model, tmp_path):
     assert key != key_of(vectorizer)
 
 
+@pytest.mark.slow
 def test_key_is_the_same_in_another_process():
     code = (
         "from sklearn.feature_extraction.text import TfidfVectorizer as T\n"

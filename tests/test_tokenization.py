@@ -227,6 +227,7 @@ HOSTILE = list(".a \"?'-(…。我1@#<:\u0301\u200d🇩\x00") + ["a.", "a. ", ".
 HOSTILE += ["a-", "a'", "a@", "http://(", "<br ", "n't", '."', "A. ", "\n"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("unit", HOSTILE, ids=ascii)
 @pytest.mark.parametrize("function", [tokenize, split_sentences])
 def test_time_is_linear_in_repeated_text(function, unit):
