@@ -50,7 +50,7 @@ class ActivationCache(Protocol):
 class _Entry:
     """A value, or those parts of it that anybody has asked for."""
 
-    __slots__ = ("is_proven", "n_bytes", "used", "value", "which")
+    __slots__ = ("is_proven", "n_bytes", "place", "used", "value", "which")
 
     def __init__(self, value: NDArray[np.float32], which: tuple[int, ...]) -> None:
         # Whoever reads it later must not find what the giver writes to.
@@ -59,13 +59,19 @@ class _Entry:
             self.value = self.value.copy()
         self.value.flags.writeable = False
         self.which, self.n_bytes = which, self.value.nbytes + _ENTRY_BYTES
-        self.used, self.is_proven = 0, False
+        self.place, self.used, self.is_proven = 0, 0, False
 
     def parts(self, which: Sequence[int]) -> NDArray[np.float32]:
         """Return parts by their indices in the whole value."""
         if tuple(which) == self.which:
             return self.value
         return self.value[[self.which.index(k) for k in which]]
+
+    def reduce(self, which: tuple[int, ...]) -> None:
+        """Keep some parts alone."""
+        self.value, self.which = self.parts(which), which
+        self.value.flags.writeable = False
+        self.n_bytes = self.value.nbytes + _ENTRY_BYTES
 
 
 class MemoryCache:
@@ -167,7 +173,7 @@ class MemoryCache:
                 known = self.entries.get(key)
                 if known is None or not {*self.asked} <= {*known.which}:
                     if known is not None:
-                        self._drop(self.keys.index(key))
+                        self._drop(known.place)
                     self._put_one(key, value)
 
     def _put_one(self, key: bytes, value: NDArray[np.float32]) -> None:
@@ -184,7 +190,7 @@ class MemoryCache:
             if not self._make_room(interval):
                 return
         self.missed.pop(key, None)
-        entry.used = self.now
+        entry.used, entry.place = self.now, len(self.keys)
         self.entries[key] = entry
         self.keys.append(key)
         self.n_bytes += entry.n_bytes
@@ -193,12 +199,10 @@ class MemoryCache:
         """Reduce whole values to the parts that anybody has asked for."""
         if not self.asked:
             return
-        for key, entry in self.entries.items():
-            less = _Entry(entry.parts(self.asked), tuple(range(len(self.asked))))
-            less.which, less.used = self.asked, entry.used
-            less.is_proven = entry.is_proven
-            self.entries[key] = less
-            self.n_bytes += less.n_bytes - entry.n_bytes
+        for entry in self.entries.values():
+            self.n_bytes -= entry.n_bytes
+            entry.reduce(self.asked)
+            self.n_bytes += entry.n_bytes
 
     def _make_room(self, interval: int | None) -> bool:
         """Drop a value that has been idle for twice `interval`, if one is found.
@@ -219,4 +223,5 @@ class MemoryCache:
 
     def _drop(self, place: int) -> None:
         self.keys[place], self.keys[-1] = self.keys[-1], self.keys[place]
+        self.entries[self.keys[place]].place = place
         self.n_bytes -= self.entries.pop(self.keys.pop()).n_bytes
