@@ -18,6 +18,15 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 _ABANDONED = 24 * 3600.0  # seconds; nobody still writes what is so old
+_REMEDIES = {
+    getattr(errno, name): remedy
+    for names, remedy in {
+        ("ENOSPC", "EFBIG", "EDQUOT"): "Free space on the disk, or give another path.",
+        ("EACCES", "EPERM", "EROFS"): "Change the permissions, or give another path.",
+    }.items()
+    for name in names
+    if hasattr(errno, name)  # Windows has no quotas
+}
 
 
 def user_path(path: str | os.PathLike[str]) -> Path:
@@ -68,8 +77,9 @@ def make_directory(path: str | os.PathLike[str]) -> Path:
             f"{directory}: must be a directory to save to, found a file. Give another "
             "path."
         )
-    directory.mkdir(parents=True, exist_ok=True)
-    sync(directory.parent)
+    with naming(directory):
+        directory.mkdir(parents=True, exist_ok=True)
+        sync(directory.parent)
     return directory
 
 
@@ -84,17 +94,29 @@ def naming(path: str | os.PathLike[str]) -> Iterator[None]:
     Raises
     ------
     OSError
-        As it came, but for `filename`: most writes give none.
+        As it came, but for `filename`: most writes give none. A note says what to do
+        where the disk is full or closed.
     """
     try:
         yield
     except OSError as error:
-        if error.errno is None or error.filename == os.fspath(path):
+        if error.errno is None:
             raise
-        if error.filename is not None and not _is_temporary(error.filename):
+        name = error.filename
+        if name == os.fspath(path) or (name is not None and not _is_temporary(name)):
+            _advise(error)
             raise
         reason = os.strerror(error.errno)
-        raise OSError(error.errno, reason, os.fspath(path)) from error
+        named = OSError(error.errno, reason, os.fspath(path))
+        _advise(named)
+        raise named from error
+
+
+def _advise(error: OSError) -> None:
+    """Note what to do about it, once."""
+    remedy = _REMEDIES.get(error.errno or 0)
+    if remedy is not None and remedy not in getattr(error, "__notes__", ()):
+        error.add_note(remedy)
 
 
 def _is_temporary(name: str | bytes) -> bool:

@@ -1,5 +1,6 @@
 """Files and directories written whole or not at all."""
 
+import errno
 import os
 import re
 import signal
@@ -84,6 +85,27 @@ def test_a_failing_writer_leaves_what_was_there(kind, is_there, error):
     assert names_in(path.parent) == ["target"] * is_there
     if is_there:
         assert read() == "old"
+
+
+@pytest.mark.parametrize(
+    ("name", "notes"),
+    [
+        ("ENOSPC", ["Free space on the disk, or give another path."]),
+        ("EROFS", ["Change the permissions, or give another path."]),
+        ("EIO", []),
+    ],
+)
+def test_errors_of_the_disk_say_what_to_do(kind, name, notes):
+    path, replace, _ = kind
+    number = getattr(errno, name)
+
+    def fail(target):
+        raise OSError(number, "said by the system", os.fspath(target))
+
+    said = "\n".join([f"[Errno {number}] {os.strerror(number)}: '{path}'", *notes])
+    with pytest.raises(OSError, match=f"^{re.escape(said)}$"):  # notes are matched too
+        replace(path, fail)
+    assert list(path.parent.iterdir()) == []
 
 
 def test_a_writer_that_writes_nothing_leaves_what_was_there(tmp_path):

@@ -16,7 +16,9 @@ import pytest
 from skelmo.cli import compare, convert, encode, main, train  # noqa: F401
 
 resource = pytest.importorskip("resource")
-FULL, CLOSED = "File too large", "Permission denied"
+NO_ROOM = "Free space on the disk, or give another path."
+FULL = f"File too large. {NO_ROOM}"
+CLOSED = "Permission denied. Change the permissions, or give another path."
 TRAIN = [
     "--hidden-size", "8", "--proj-size", "4", "--set", "char_embedding_dim=4",
     "--set", "filters=((1, 4),)", "--max-epochs", "1",
@@ -92,7 +94,9 @@ def test_a_closed_directory_is_named(place, capsys, case):
     assert place(*command_of(case, "closed"), denied=True) == 1
     out, said = capsys.readouterr()
     assert out == ""
-    assert re.fullmatch(rf"skelmo: error: closed/\S+: {CLOSED}\.( [\w -]+\.)*\n", said)
+    assert re.fullmatch(
+        rf"skelmo: error: closed/\S+: {re.escape(CLOSED)}( [\w -]+\.)*\n", said
+    )
     assert "tmp" not in said
     assert not list(Path("closed").iterdir())
 
@@ -122,7 +126,9 @@ def test_a_full_disk_is_named_with_what_is_kept(place, capsys, case):
     *warned, said = said.splitlines()
     assert len(warned) == (case == "train")
     assert all("The checkpoint after step 5 could not be" in line for line in warned)
-    assert re.match(rf"skelmo: error: open/{path}: {FULL}\. ?{kept}", said), said
+    assert re.match(rf"skelmo: error: open/{path}: {re.escape(FULL)} ?{kept}", said), (
+        said
+    )
     left = [p.name for p in Path("open").rglob("*") if p.is_file()]
     assert not [name for name in left if "tmp" in name or name.endswith(".whole")], left
     # With room it is done, from where it was.
@@ -173,7 +179,7 @@ def test_a_full_stdout_is_named(place, monkeypatch, capsys, command):
         patch.setattr(sys, "stdout", full)
         assert place(command, "corpus.txt", *given) == 1
     assert capsys.readouterr().err == (
-        f"skelmo: error: stdout: No space left on device.{kept}\n"
+        f"skelmo: error: stdout: No space left on device. {NO_ROOM}{kept}\n"
     )
 
 
@@ -185,7 +191,7 @@ def test_a_list_of_skipped_rows_needs_room_too(place, capsys, monkeypatch):
     with room(3000):
         assert place(*command) == 1
     assert capsys.readouterr().err == (
-        f"skelmo: error: open/a.npy.skipped.csv: {FULL}. 1 row is in open/a.npy.part; "
+        f"skelmo: error: open/a.npy.skipped.csv: {FULL} 1 row is in open/a.npy.part; "
         f"the same command goes on from there.\n"
     )
     assert not Path("open/a.npy").exists()

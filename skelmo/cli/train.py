@@ -21,7 +21,7 @@ from skelmo.cli.skipped_rows import SkippedRows, check_no_list
 from skelmo.cli.table_files import STDIN, Table, documents_in, table_of
 from skelmo.cli.threads import limited_threads
 from skelmo.estimators.language_model import ElmoLanguageModel
-from skelmo.files import replace_file
+from skelmo.files import make_directory, replace_file
 
 _COMMAND = "command.json"  # in the directory of checkpoints
 
@@ -112,7 +112,7 @@ def _is_of(checkpoints: Path, command: str) -> bool:
 
 
 def _put_command(checkpoints: Path, command: str) -> None:
-    checkpoints.mkdir(parents=True, exist_ok=True)
+    make_directory(checkpoints)
     path = checkpoints / _COMMAND
     text = json.dumps({"command": command}) + "\n"
     replace_file(path, lambda staged: staged.write_text(text, "utf-8"))

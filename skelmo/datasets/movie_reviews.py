@@ -17,7 +17,7 @@ from sklearn.utils._param_validation import Interval, validate_params
 from tqdm import tqdm
 
 from skelmo.datasets._output import OUTPUT_CONSTRAINTS, convert
-from skelmo.files import replace_file, user_path
+from skelmo.files import naming, replace_file, user_path
 
 
 class _RemoteFile(NamedTuple):
@@ -113,7 +113,8 @@ def fetch_movie_reviews(
     if _sha256(content) != _MOVIE_REVIEWS.sha256:
         if not download_if_missing:
             raise _missing(_MOVIE_REVIEWS, path, "Set download_if_missing=True")
-        path.parent.mkdir(parents=True, exist_ok=True)
+        with naming(path.parent):
+            path.parent.mkdir(parents=True, exist_ok=True)
         content = _download(_MOVIE_REVIEWS, path, n_retries, delay, verbose)
         replace_file(path, lambda staged: staged.write_bytes(content))
     negative, positive = read_polarity(content)
