@@ -19,7 +19,7 @@ from quality_claims import FOUR
 from quality_data import load
 from quality_measures import classify, few_labels, misspellings, variant
 from quality_page import write_page
-from quality_sides import Elmo, Static, Tfidf, Union
+from quality_sides import Elmo, MiniLM, Static, Tfidf, Union
 from quality_store import Store
 from quality_tokens import senses, tags
 
@@ -48,6 +48,7 @@ def parse():
     add("--shared", type=Path, default=SHARED, help="directory with data/")
     add("--model", required=True, help="directory or name of a language model")
     add("--static", type=Path, nargs="*", default=[], help="files of word vectors")
+    add("--minilm", type=Path, help="Python of an environment that has MiniLM")
     add("--scratch", type=Path, required=True, help="directory for what was measured")
     add("--only", nargs="*", choices=PARTS, default=PARTS, help="what to measure")
     add("--tokenizer", choices=["split"], help="cut at spaces; else the model's own")
@@ -62,6 +63,7 @@ def command_line(options):
     words += [Path(options.model).name, "--static", *(p.name for p in options.static)]
     if options.tokenizer:
         words += ["--tokenizer", options.tokenizer]
+    words += ["--minilm", "PYTHON"] * bool(options.minilm)
     words += ["--quick"] * options.quick
     return " ".join(words)
 
@@ -84,6 +86,7 @@ class Evaluation:
         self.static_sides = [
             Static(p, self.elmo.tokenize, kept) for p in options.static
         ]
+        self.minilm = [MiniLM(options.minilm, kept)] if options.minilm else []
         self.tfidf = Tfidf()
         self.union = Union(self.elmo, self.tfidf)
         self.size = self.elmo.model.config_.n_features
@@ -138,7 +141,7 @@ class Evaluation:
 
     def compare(self, task):
         """Return hits with all labels."""
-        sides = [*self.static_sides, self.elmo, self.tfidf, self.union]
+        sides = [*self.static_sides, *self.minilm, self.elmo, self.tfidf, self.union]
         return self.of(classify, task, task, sides)
 
     def chinese(self):
@@ -184,7 +187,7 @@ class Evaluation:
 
     def small_sides(self):
         """Return what is compared on few labels."""
-        return [*self.same_size(), self.elmo, self.tfidf, self.union]
+        return [*self.same_size(), *self.minilm, self.elmo, self.tfidf, self.union]
 
     def misspelt_sides(self):
         """Return what is compared on misspelt texts."""

@@ -8,7 +8,17 @@ import numpy as np
 import sklearn
 from machine import description, markdown
 from quality_chinese import MODEL
-from quality_claims import FOUR, METHODS, by_size, findings, lost
+from quality_claims import (
+    ELMO,
+    FOUR,
+    METHODS,
+    MINILM,
+    TFIDF,
+    by_size,
+    findings,
+    lost,
+    points,
+)  # fmt: skip
 from quality_data import N_IMDB, TITLES
 from quality_figures import draw_few_labels, draw_misspellings
 from quality_learn import (
@@ -19,6 +29,7 @@ from quality_learn import (
     UNION_CS,
     WEIGHTS,
     accuracy,
+    difference,
     hits,
     right,
 )  # fmt: skip
@@ -30,8 +41,8 @@ from quality_tokens import MOST_SENTENCES, PROBE_CS, SENSE_FOLDS, TAG_TOKENS, WI
 def write_page(results, path=None):
     """Return the page; write it, and its figures beside it, if a path is given."""
     sections = [
-        introduction, claims, all_labels, few_labels, misspellings, senses, tags,
-        variants, chinese, protocol,
+        introduction, all_labels, few_labels, chinese, misspellings, senses, tags,
+        variants, claims, protocol,
     ]  # fmt: skip
     text = "\n\n".join(filter(None, (make(results, path) for make in sections))) + "\n"
     if path is not None:
@@ -143,7 +154,30 @@ def all_labels(results, _):
         MR by 10 folds, with the standard deviation of the folds; the others on their
         own test set, with the standard error of a share. IMDB stands for {N_IMDB:,}
         random reviews to train and as many to test.""")
-    return section("All labels", text, table("", tasks, names_of(tasks), cell))
+    shown = table("", tasks, names_of(tasks), cell)
+    return section("All labels", *losses(tasks), text, shown)
+
+
+def losses(tasks):
+    """Return where something simpler is better than ELMo alone, as a paragraph."""
+    found = []
+    for title, sides in tasks.items():
+        ours = sides.get(ELMO)
+        for name in (TFIDF, MINILM):
+            if ours and name in sides:
+                gain, error = points(difference(sides[name]["hits"], ours["hits"]))
+                if gain > 0:
+                    found.append(f"{title} to {name} by {gain:.1f} ± {error:.1f}")
+    if not found:
+        return []
+    text = f"The losses first. ELMo alone loses {_joined(found)} points."
+    return [prose(text)]
+
+
+def _joined(parts):
+    """Return parts of a sentence with commas, and "and" before the last."""
+    *others, last = parts
+    return f"{', '.join(others)} and {last}" if others else last
 
 
 def _cell(hits):
@@ -336,6 +370,8 @@ def protocol(results, _):
         letters: 2 to 4 of them within words.""",
         """Static vectors: the mean of the vectors of a text's lower-cased tokens, cut
         as for the language model; words without a vector are left out.""",
+        """MiniLM: all-MiniLM-L6-v2, frozen, the mean of the vectors of at most 256 word
+        pieces (`benchmarks/quality_minilm.py`), then as for ELMo.""",
         f"""ELMo + TF-IDF: both side by side, dense rows brought to a norm of about
         {_listed(WEIGHTS)} beside rows of norm 1, and C among {_listed(UNION_CS)}; the
         two are chosen together.""",

@@ -5,8 +5,11 @@ returns a tuple of arrays of one row a text, and `blocks(train, tests)`, which m
 such tuples what `quality_learn.learn` takes; only there is something fitted.
 """
 
+import json
+import subprocess
 from functools import cached_property
 from io import BytesIO
+from pathlib import Path
 
 import numpy as np
 from quality_learn import DENSE_CS, SPARSE_CS, UNION_CS, WEIGHTS
@@ -194,6 +197,35 @@ class Static(_Dense):
     def token_vectors(self, sentences):
         """Return the vectors of all tokens in a row; zeros of those without one."""
         return np.concatenate(self._vectorizer.transform_tokens(sentences))
+
+
+class MiniLM(_Dense):
+    """Frozen all-MiniLM-L6-v2, see `quality_minilm`.
+
+    Parameters
+    ----------
+    python : path
+        Of the environment in which it is installed.
+    directory : path
+        Where vectors are kept.
+    """
+
+    name, key = "MiniLM", ["all-MiniLM-L6-v2"]
+
+    def __init__(self, python, directory):
+        self.python, self.directory = python, directory
+
+    def features(self, texts):
+        """Return what was kept in `directory`, or compute it."""
+        path = self.directory / f"{digest([self.key, list(texts)])}.npy"
+        if not path.is_file():
+            script = Path(__file__).with_name("quality_minilm.py")
+            made = subprocess.run(
+                [self.python, script], input=json.dumps(list(texts)).encode(),
+                stdout=subprocess.PIPE, check=True,
+            )  # fmt: skip
+            write_atomically(path, made.stdout)
+        return np.load(path)
 
 
 class Tfidf:
