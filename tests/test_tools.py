@@ -142,3 +142,18 @@ def test_the_mixture_has_the_shares_that_are_asked_for(tmp_path):
     assert documents.count([["山", "在", "北", "方"]]) == 10
     options.without = ["reviews-zh"]
     assert len(list(mixture(options, tmp_path))) == 10
+
+
+def test_keeping_words_needs_a_model_that_has_them(monkeypatch, capsys):
+    pytest.importorskip("gensim")
+    from train_bundled import parse
+
+    given = ["train", "--shared", "data", "--work", "work", "--keep-words"]
+    monkeypatch.setattr(sys, "argv", given)
+    with pytest.raises(SystemExit, match="^2$"):
+        parse()
+    said = capsys.readouterr().err.splitlines()[-1]
+    rule = "--keep-words goes on from a model: give its name by --init"
+    assert said == f"train: error: {rule}"
+    monkeypatch.setattr(sys, "argv", [*given, "--init", "zh"])
+    assert parse().keep_words

@@ -58,7 +58,8 @@ def main():
     content = json.dumps({"runs": earlier + runs}, indent=1) + "\n"
     (card / "record.json").write_text(content, encoding="utf-8")
     curves = [path / "curve.csv" for path in options.models]
-    draw(curves, runs, card / "learning_curve.png")
+    begin = sum(run["tokens_read"] for run in earlier) / 1e6
+    draw(curves, runs, begin, card / "learning_curve.png")
 
 
 def without_run(model):
@@ -72,13 +73,15 @@ def without_run(model):
     return dataclasses.replace(model, settings=settings)
 
 
-def draw(curves, runs, path):
-    """Draw the perplexity on the text about to be learned from, step by step."""
+def draw(curves, runs, begin, path):
+    """Draw the perplexity on the text about to be learned from, step by step.
+
+    `begin` is how many million tokens had been read before.
+    """
     mpl.use("Agg")
     import matplotlib.pyplot as plt
 
     figure, axes = plt.subplots(figsize=(8, 4.5), layout="constrained")
-    begin = 0.0
     for curve, run in zip(curves, runs, strict=True):
         # A run that was killed and went on wrote steps after its checkpoint twice.
         lines = list(dict.fromkeys(curve.read_text().split()))

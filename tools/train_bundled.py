@@ -9,6 +9,7 @@ What is there in `--work` is not made again. First come the texts, cut into toke
 without what evaluation sets hold (`pretraining_texts`), then word vectors of them,
 joined with GloVe (`word_vectors`). With `--init` these are turned into the space of a
 model (`starting_model`), which goes on from there; without, a new one starts from them.
+With `--keep-words` too no vectors are made: the model goes on with the words it has.
 Of the texts, documents are drawn until `--tokens` are reached, reviews and others in
 the proportion of `--reviews`, and mixed. The language model writes checkpoints: called
 again with the same options it goes on where it was, until the text is read. What the
@@ -82,6 +83,9 @@ def main():
     texts = options.work / "texts"
     if not (texts / "overlap.json").exists():
         write_texts(names(options), options.shared, options.ninths, texts)
+    if options.keep_words:
+        train(options, texts, None, options.init)
+        return
     vectors = options.vectors or made_vectors(options, texts)
     start = options.work / f"start-{options.name}"
     if options.init is not None and not (start / "config.json").exists():
@@ -270,6 +274,9 @@ def parse():
     add("--work", type=Path, required=True, help="for all that is made")
     add("--name", default="model", help="of the model's directory in --work")
     add("--init", help="name or directory of a model to go on from")
+    add("--keep-words", action="store_true",
+        help="with --init: go on with the words and the vectors of that model",
+    )  # fmt: skip
     add("--glove", type=Path, help="packed GloVe vectors to join with our own")
     add("--vectors", type=Path, help="word vectors to take instead of making them")
     add("--without", nargs="*", default=[], choices=NAMES,
@@ -292,6 +299,8 @@ def parse():
     add("--seed", type=int, default=0)
     add("--minutes", type=float, help="stop after so many, in mid-schedule")
     options = parser.parse_args()
+    if options.keep_words and options.init is None:
+        parser.error("--keep-words goes on from a model: give its name by --init")
     for name, value in DEFAULTS[options.language].items():
         if getattr(options, name, None) is None:
             setattr(options, name, value)
