@@ -85,6 +85,8 @@ sphinx_gallery_conf = {
     "write_computation_times": False,
     "show_signature": False,
     "abort_on_example_error": True,
+    # As many as there are cores; each of them is a process of some 1 GB.
+    "parallel": min(4, os.cpu_count() or 1),
 }
 
 html_theme = "pydata_sphinx_theme"
