@@ -3,9 +3,12 @@
 `python benchmarks/soak.py --minutes 30`: every worker process has threads that draw
 parameters of a vectorizer and documents, encode them, and compare every row with what
 a process of its own computed before, without a cache. The parent watches the memory.
+With `--trim` what a process has freed goes back to the system every few seconds, so
+that the memory watched is what it keeps, not what the allocator of glibc holds.
 """
 
 import argparse
+import ctypes
 import itertools
 import json
 import random
@@ -103,7 +106,7 @@ def step(rng, directory, documents, references):
     return len(rows), found and [name, precision, layers, pooling, str(cache), found]
 
 
-def work(directory, number, n_threads, seconds, seed):
+def work(directory, number, n_threads, seconds, seed, trim):
     """Be one of the processes; print one line of JSON at the end."""
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")
@@ -131,9 +134,17 @@ def work(directory, number, n_threads, seconds, seed):
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join()
+        while thread.is_alive():
+            thread.join(between(seconds) / 5)
+            if trim:
+                ctypes.CDLL("libc.so.6").malloc_trim(0)
     n_steps, n_rows = counts.sum(axis=0).tolist()
     print(json.dumps({"steps": n_steps, "rows": n_rows, "problems": problems}))
+
+
+def between(seconds):
+    """Return the seconds from one look at the memory to the next."""
+    return min(10.0, seconds / 50)
 
 
 def resident_mib(pid):
@@ -152,7 +163,7 @@ def watch(children, seconds):
         sizes = [resident_mib(child.pid) for child in children]
         if None not in sizes:
             samples.append((time.monotonic() - start, sizes))
-        time.sleep(min(10.0, seconds / 50))
+        time.sleep(between(seconds))
     return samples
 
 
@@ -164,13 +175,14 @@ def growth(samples, number):
     return statistics.median(second), statistics.median(sizes[-fifth:])
 
 
-def soak(seconds, n_processes, n_threads, seed, n_documents):
+def soak(seconds, n_processes, n_threads, seed, n_documents, trim):
     """Run all; return a dictionary of what was seen."""
     with tempfile.TemporaryDirectory() as name:
         directory = Path(name)
         prepare(directory, n_documents, seed)
         common = [sys.executable, __file__, "--work", name, "--seed", str(seed)]
         common += ["--threads", str(n_threads), "--minutes", str(seconds / 60)]
+        common += ["--trim"] * trim
         children = [
             subprocess.Popen([*common, "--number", str(k)], stdout=subprocess.PIPE)
             for k in range(n_processes)
@@ -203,6 +215,7 @@ def main():
     parser.add_argument("--threads", type=int, default=8, help="of each process")
     parser.add_argument("--documents", type=int, default=2000)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--trim", action="store_true", help="give freed memory back")
     parser.add_argument("--number", type=int, help=argparse.SUPPRESS)
     parser.add_argument("--work", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--cold", type=Path, help=argparse.SUPPRESS)
@@ -211,8 +224,12 @@ def main():
     if given.cold:
         return cold(given.cold)
     if given.work:
-        return work(given.work, given.number, given.threads, seconds, given.seed)
-    found = soak(seconds, given.processes, given.threads, given.seed, given.documents)
+        return work(
+            given.work, given.number, given.threads, seconds, given.seed, given.trim
+        )
+    found = soak(
+        seconds, given.processes, given.threads, given.seed, given.documents, given.trim
+    )
     print(heading())
     print(f"{found['steps']:,} calls, {found['rows']:,} rows compared")
     print(f"{len(found['problems'])} problems; cache at the end: {found['cache']}")
