@@ -60,7 +60,6 @@ def test_a_document_is_encoded_once(frozen, texts, encoded, cache):
     assert info.bytes > n * 4 * 3 * 16 * 4
 
 
-@pytest.mark.filterwarnings("ignore:.*computes in bfloat16:UserWarning")
 def test_what_changes_activations_is_not_mixed_up(tiny, texts, frozen, encoded, cache):
     other = ElmoLanguageModel(**{**tiny, "random_state": 1}).fit(texts)
     path = cache if cache != "memory" else None

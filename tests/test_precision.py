@@ -8,8 +8,6 @@ from tiny_runs import differ, weights_of
 from skelmo import ElmoLanguageModel, ElmoVectorizer, clear_cache
 from skelmo.nn.precision import low_products, operand
 
-pytestmark = pytest.mark.filterwarnings("ignore:.*computes in bfloat16:UserWarning")
-
 
 @pytest.mark.parametrize("native", [True, False])
 @pytest.mark.parametrize("softmax", ["full", "sampled"])

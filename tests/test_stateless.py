@@ -38,7 +38,6 @@ def ready(request):
     return request.getfixturevalue(request.param)
 
 
-@pytest.mark.filterwarnings("ignore:ElmoVectorizer computes in bfloat16:UserWarning")
 @pytest.mark.parametrize("settings", SETTINGS.values(), ids=SETTINGS)
 def test_what_is_given_is_what_fit_would_make_it_give(ready, texts, settings):
     X = [*texts[:9], ""] + [None] * ("missing" in settings)

@@ -126,7 +126,6 @@ def test_a_model_computes_a_token_once_until_the_cache_is_cleared(frozen, comput
     assert sorted(computed) == ["</S>", "<S>", "dog", "sat", "the"]
 
 
-@pytest.mark.filterwarnings("ignore:.*computes in bfloat16:UserWarning")
 def test_precisions_do_not_share_vectors(frozen, computed):
     documents = ["a cat", "a dog"]
     settings = {"language_model": frozen, "tokenizer": str.split, "cache": None}
