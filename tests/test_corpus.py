@@ -13,6 +13,7 @@ from skelmo.scoring.corpus import (
     split_documents,
 )
 from skelmo.text import sequences as sequences_module
+from skelmo.text.characters import Utf8Bytes
 from skelmo.text.sequences import Sequences, index_documents
 from skelmo.text.token_indexer import TokenIndexer
 from skelmo.text.truncation import count_truncation
@@ -142,7 +143,7 @@ def test_what_is_counted_over_all_tokens_takes_the_memory_of_a_chunk(
     try:
         counts = count_tokens(sequences, np.arange(n_documents))
         share = corpus.unknown_share
-        cut = count_truncation(sequences, 50)
+        cut = count_truncation(sequences, Utf8Bytes(50))
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()

@@ -49,6 +49,7 @@ def test_every_parameter_is_passed_on():
 def test_all_of_an_architecture_that_a_user_may_choose_is_a_parameter():
     known = set(inspect.signature(ElmoLanguageModel).parameters)
     others = {"n_words", "token_projection", "lstm_projection"}
+    others |= {"n_characters", "forget_bias"}  # of the alphabet, of other programs
     assert set(ARCHITECTURE) == {each.name for each in fields(BiLMConfig)} - others
     assert set(ARCHITECTURE) <= known
     assert known == set(LANGUAGE_MODEL)

@@ -26,6 +26,7 @@ WORDS = [
     "\ud83d\ude00",
     "\udc80",
 ]
+ALPHABET = ["a", "\n", "\u2028", "\udc80", "日", "😀", " "]
 WORDS += ["\x00", "\x0b\x0c\x1c", "日本", "e\u0301", "😀", "\ufeff", " "]
 
 
@@ -48,6 +49,9 @@ def _full_model(seed=0):
         proj_clip=1.5,
         skip_connections=False,
         lowercase=True,
+        characters="codepoints",
+        n_characters=6 + len(ALPHABET),
+        forget_bias=False,
     )
     default = dataclasses.asdict(BiLMConfig())
     assert all(default[key] != value for key, value in vars(config).items())
@@ -56,6 +60,7 @@ def _full_model(seed=0):
         seed=seed,
         vocabulary=WORDS,
         softmax=True,
+        alphabet=ALPHABET,
         tokenizer=None,
         note="\ud800",
         loss=[1.5, 2],
@@ -75,6 +80,7 @@ def test_write_then_read_gives_the_same_model(tmp_path):
     assert_same_model(found, model)
     assert found.source == str(tmp_path / "a" / "b")
     assert _names(tmp_path / "a" / "b") == [
+        "alphabet.json",
         "config.json",
         "vocabulary.txt",
         "weights.safetensors",
@@ -193,7 +199,7 @@ def test_killed_at_any_step_the_old_or_the_new_model_is_whole(tmp_path, monkeypa
         # Saving again mends everything.
         write_model(old, directory)
         assert_same_model(read_model(directory), old)
-        assert len(_names(directory)) == 3
+        assert len(_names(directory)) == 4
         if finished:
             break
 

@@ -24,6 +24,7 @@ LANGUAGE_MODEL = {
     "missing": "error",
     "sequence": "document",
     "unicode_normalization": "NFKC",
+    "characters": "codepoints",
     "max_characters": 20,
     "char_embedding_dim": 3,
     "filters": ((1, 2),),

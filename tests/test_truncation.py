@@ -2,6 +2,8 @@ import numpy as np
 import pytest
 
 from skelmo.text import sequences as sequences_module
+from skelmo.text.characters import Utf8Bytes
+from skelmo.text.codepoints import CodePoints
 from skelmo.text.sequences import index_documents
 from skelmo.text.truncation import count_truncation
 
@@ -35,7 +37,7 @@ def random_documents(seed):
 def test_counts_equal_brute_force(monkeypatch, seed, max_characters, chunk):
     monkeypatch.setattr(sequences_module, "CHUNK", chunk)
     documents = random_documents(seed)
-    got = count_truncation(index_documents(documents), max_characters)
+    got = count_truncation(index_documents(documents), Utf8Bytes(max_characters))
     assert got == brute_force(documents, max_characters)
 
 
@@ -46,9 +48,16 @@ def test_limit_is_in_bytes_and_fits_exactly():
         [["語" * 16]],
         [["語" * 16 + "b"] * 2],
     ]
-    assert count_truncation(index_documents(documents), 50) == (3, 2)
+    assert count_truncation(index_documents(documents), Utf8Bytes(50)) == (3, 2)
+
+
+def test_limit_of_code_points_is_in_code_points():
+    documents = [[["é" * 48, "語" * 49]], [["<bos>", "</S>"]], [["语" * 60]]]
+    assert count_truncation(index_documents(documents), CodePoints("é")) == (2, 2)
+    short = CodePoints("é", max_characters=3)
+    assert count_truncation(index_documents(documents[1:2]), short) == (0, 0)
 
 
 @pytest.mark.parametrize("documents", [[], [[]], [[], [["a"]], []]])
 def test_nothing_is_cut_where_nothing_is_long(documents):
-    assert count_truncation(index_documents(documents), 50) == (0, 0)
+    assert count_truncation(index_documents(documents), Utf8Bytes(50)) == (0, 0)

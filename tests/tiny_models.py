@@ -42,7 +42,9 @@ OPTIONS = {
 }
 
 
-def tiny_model(config=CONFIG, *, seed=0, vocabulary=None, softmax=False, **settings):
+def tiny_model(
+    config=CONFIG, *, seed=0, vocabulary=None, softmax=False, alphabet=None, **settings
+):
     """Return a `SavedModel` with random arrays."""
     rng = np.random.default_rng(seed)
     shapes = expected_shapes(config)
@@ -53,8 +55,9 @@ def tiny_model(config=CONFIG, *, seed=0, vocabulary=None, softmax=False, **setti
         name: rng.standard_normal(shape).astype(np.float32)
         for name, shape in shapes.items()
     }
-    arrays["token_encoder.embedding.weight"][0] = 0.0
-    return SavedModel(config, arrays, settings, vocabulary)
+    if alphabet is None:
+        arrays["token_encoder.embedding.weight"][0] = 0.0
+    return SavedModel(config, arrays, settings, vocabulary, alphabet=alphabet)
 
 
 def options_with(**changes):
@@ -74,6 +77,7 @@ def assert_same_model(model, other):
     assert model.config == other.config
     assert model.settings == other.settings
     assert model.vocabulary == other.vocabulary
+    assert model.alphabet == other.alphabet
     assert model.arrays.keys() == other.arrays.keys()
     for name, array in model.arrays.items():
         assert array.dtype == other.arrays[name].dtype == np.float32

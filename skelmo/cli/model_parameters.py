@@ -55,9 +55,9 @@ ELSEWHERE = {
 _CODE = ("tokenizer", "input", "warm_start", "verbose")
 # Those that --set alone gives.
 SETTABLE = (
-    "activation", "alpha", "cell_clip", "char_embedding_dim", "early_stopping",
-    "filters", "l1", "learning_rate", "lowercase", "max_characters", "max_grad_norm",
-    "misspelling", "momentum", "n_highway", "n_samples", "proj_clip",
+    "activation", "alpha", "cell_clip", "char_embedding_dim", "characters",
+    "early_stopping", "filters", "l1", "learning_rate", "lowercase", "max_characters",
+    "max_grad_norm", "misspelling", "momentum", "n_highway", "n_samples", "proj_clip",
     "sentence_splitter", "skip_connections", "softmax", "solver", "tie_weights", "tol",
     "warmup", "word_dropout",
 )  # fmt: skip

@@ -144,7 +144,7 @@ class Features:
 
     def truncation(self, distinct: Distinct) -> Truncation:
         """Count what is cut in all documents, not in the distinct ones alone."""
-        cut = cut_tokens(distinct.sequences, self.model.config.max_characters)
+        cut = cut_tokens(distinct.sequences, self.model.indexer.characters)
         return total_truncation(np.repeat(cut, distinct.repeats))
 
     def encode(
@@ -251,12 +251,13 @@ class Features:
             yield where, np.repeat(np.arange(len(documents)), lengths), pooled
 
     def _warn_of_truncation(self, cut: Truncation) -> None:
-        room = self.model.config.max_characters - 2
+        characters = self.model.indexer.characters
+        room = characters.max_characters - 2
         warnings.warn(
             f"{self.owner}: {cut.n_tokens} tokens in {cut.n_documents} documents are "
-            f"longer than the {room} bytes that the language model reads of a token; "
-            f"the rest of them is ignored. Use a tokenizer that cuts shorter tokens if "
-            f"that matters.",
+            f"longer than the {room} {characters.unit} that the language model reads "
+            f"of a token; the rest of them is ignored. Use a tokenizer that cuts "
+            f"shorter tokens if that matters.",
             UserWarning,
             stacklevel=stack_level(),
         )

@@ -20,7 +20,7 @@ from skelmo.models.trained import TrainedModel
 from skelmo.nn.device import has_bfloat16
 from skelmo.text.scripts import known_scripts, script_counts
 from skelmo.text.sequences import Sequences
-from skelmo.text.vocabulary import UNKNOWN, word_rows
+from skelmo.text.vocabulary import UNKNOWN
 from skelmo.validation import (
     check_column_name,
     column_name,
@@ -209,7 +209,7 @@ def warn_of_unread_script(
     """
     rows, tokens = model.indexer.rows, sequences.some_tokens(TOKENS_LOOKED_AT)
     words, half = list(tokens), tokens.total() / 2
-    known = word_rows(words, rows, model.config.lowercase) != UNKNOWN
+    known = model.indexer.word_ids(words) != UNKNOWN
     if not rows or sum(tokens[words[k]] for k in np.flatnonzero(known)) > half:
         return
     scripts = script_counts(tokens)

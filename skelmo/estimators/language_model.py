@@ -82,10 +82,14 @@ class ElmoLanguageModel(DocumentEstimator):
         Form that texts are put into, in training and ever after, so that a letter is
         the same however it was typed; a byte order mark in front is dropped. None
         leaves texts as they are, as do models of files that do not know of it.
+    characters : {"bytes", "codepoints"}, default="bytes"
+        What a character is: a byte of UTF-8, of which every script is made; or a code
+        point, of an alphabet that `fit` learns from the training documents. Characters
+        rarer than `min_count` are then one unknown character.
     max_characters : int, default=50
-        Bytes of a token that are read, two word markers included.
+        Characters of a token that are read, two word markers included.
     char_embedding_dim : int, default=16
-        Size of a character embedding.
+        Size of a character embedding; 0 reads words alone, by `word_embedding_dim`.
     filters : sequence of (int, int), \
 default=((1, 32), (2, 32), (3, 64), (4, 128), (5, 128), (6, 128))
         Width, in characters, and number of the filters of each convolution.
@@ -257,6 +261,7 @@ default=((1, 32), (2, 32), (3, 64), (4, 128), (5, 128), (6, 128))
         missing: str = "error",
         sequence: str = "sentence",
         unicode_normalization: str | None = "NFC",
+        characters: str = _NETWORK.characters,
         max_characters: int = _NETWORK.max_characters,
         char_embedding_dim: int = _NETWORK.char_embedding_dim,
         filters: Iterable[tuple[int, int]] = _NETWORK.filters,
@@ -307,6 +312,7 @@ default=((1, 32), (2, 32), (3, 64), (4, 128), (5, 128), (6, 128))
         self.input, self.missing = input, missing
         self.sequence, self.max_characters = sequence, max_characters
         self.unicode_normalization = unicode_normalization
+        self.characters = characters
         self.char_embedding_dim, self.filters = char_embedding_dim, filters
         self.n_highway, self.activation = n_highway, activation
         self.word_embedding_dim = word_embedding_dim
@@ -462,11 +468,12 @@ default=((1, 32), (2, 32), (3, 64), (4, 128), (5, 128), (6, 128))
 
     @classmethod
     def load(cls, path: str | os.PathLike[str], **parameters: Any) -> ElmoLanguageModel:
-        """Read a model from a directory: skelmo's, or AllenNLP's and bilm-tf's.
+        """Read a model: skelmo's, AllenNLP's, bilm-tf's or ELMoForManyLangs'.
 
         Parameters
         ----------
         path : str or os.PathLike
+            Directory or zip archive.
         **parameters
             Parameters to set; a tokenizer or splitter of your own has to be given
             again, as files hold no code.
@@ -537,7 +544,8 @@ default=((1, 32), (2, 32), (3, 64), (4, 128), (5, 128), (6, 128))
         """Bring the model to the device that `device` names here."""
         if "network_" in state:
             state = _with_model(state)
-        state = {"unicode_normalization": None, **state}  # the first pickles lack it
+        # The first pickles lack some.
+        state = {"unicode_normalization": None, "characters": "bytes", **state}
         if "model_" in state:
             state = checked_version(state, type(self).__name__)
             model = state["model_"].to(here(state["device"]))

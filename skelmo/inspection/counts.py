@@ -14,8 +14,8 @@ from skelmo.estimators.language_model import ElmoLanguageModel
 from skelmo.text.characters import BEGIN_SENTENCE, END_SENTENCE, token_bytes
 from skelmo.text.distinct import Distinct
 from skelmo.text.scripts import script_pattern
-from skelmo.text.truncation import are_cut, cut_tokens, total_truncation
-from skelmo.text.vocabulary import UNKNOWN, word_rows
+from skelmo.text.truncation import cut_tokens, total_truncation
+from skelmo.text.vocabulary import UNKNOWN
 
 _N_EXAMPLES = 10
 _CHARACTERS_AT_ONCE = 2**20  # whose scripts are looked up
@@ -46,10 +46,11 @@ class TokenExample(NamedTuple):
 class CutTokens(NamedTuple):
     """Tokens longer than the language model reads; the most frequent ones first."""
 
-    limit: int  # bytes of a token that are read
+    limit: int  # units of a token that are read
     n_tokens: int
     n_documents: int
     examples: list[TokenExample]
+    unit: str = "bytes"  # or "characters"
 
 
 class UnseenTokens(NamedTuple):
@@ -127,11 +128,12 @@ def long_tokens(
     distinct: Distinct, counts: NDArray[np.int64], model: ElmoLanguageModel
 ) -> CutTokens:
     """Count the tokens that the language model reads only a part of."""
-    limit, tokens = model.config_.max_characters, distinct.sequences.tokens
-    cut = cut_tokens(distinct.sequences, limit)
+    characters, tokens = model.model_.indexer.characters, distinct.sequences.tokens
+    cut = cut_tokens(distinct.sequences, characters)
     total = total_truncation(np.repeat(cut, distinct.repeats))
-    long = np.flatnonzero(are_cut(tokens, limit)).tolist()
-    return CutTokens(limit - 2, *total, _examples(tokens, counts, long))
+    long = np.flatnonzero(characters.are_cut(tokens)).tolist()
+    limit, examples = characters.max_characters - 2, _examples(tokens, counts, long)
+    return CutTokens(limit, *total, examples, characters.unit)
 
 
 def unseen_tokens(
@@ -140,8 +142,8 @@ def unseen_tokens(
     """Count the tokens that the vocabulary lacks, if there is one."""
     if not model.vocabulary_:
         return None
-    rows = model.model_.indexer.rows
-    is_unknown = word_rows(tokens, rows, model.config_.lowercase) == UNKNOWN
+    indexer = model.model_.indexer
+    rows, is_unknown = indexer.rows, indexer.word_ids(tokens) == UNKNOWN
     there = np.flatnonzero(counts).tolist()
     which = [k for k in there if is_unknown[k] and tokens[k] not in rows]
     share = counts[which].sum() / max(counts.sum(), 1)

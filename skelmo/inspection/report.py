@@ -89,7 +89,7 @@ class TextReport:
             say(f"With {kind}", found.n_documents, REMEDIES[kind], above)
         if self.cut and self.cut.n_tokens > RARELY * self.tokens.total:
             lines.append(
-                f"Tokens longer than {self.cut.limit} bytes are cut: "
+                f"Tokens longer than {self.cut.limit} {self.cut.unit} are cut: "
                 f"{_of(self.cut.n_tokens, self.tokens.total, 'token')}, as "
                 f"{_shown(self.cut.examples[0].token)}. Use a tokenizer that cuts "
                 f"shorter tokens."
@@ -160,7 +160,7 @@ class TextReport:
         if self.cut:
             value = _count(self.cut.n_tokens, "token", self.tokens.total) + " in "
             value += _count(self.cut.n_documents, "document")
-            rows += [(f"longer than {self.cut.limit} bytes", value)]
+            rows += [(f"longer than {self.cut.limit} {self.cut.unit}", value)]
             rows += _example_rows(self.cut.examples, in_bytes=True)
         if self.unseen:
             known = self.unseen.training_share

@@ -61,6 +61,8 @@ class TrainedModel:
         Tokens trained on of which a part was cut.
     optimizer : mapping of str to ndarray or None, default=None
         What the optimiser remembers; not in files and pickles.
+    alphabet : list of str or None, default=None
+        Characters of a model of code points; None where they are bytes.
     """
 
     network: LanguageModel
@@ -73,6 +75,7 @@ class TrainedModel:
     optimizer: Mapping[str, NDArray[np.float32]] | None = field(
         default=None, repr=False
     )
+    alphabet: list[str] | None = field(default=None, repr=False)
 
     @property
     def config(self) -> BiLMConfig:
@@ -100,7 +103,10 @@ class TrainedModel:
         """From tokens to the ids that the network reads."""
         config = self.config
         return TokenIndexer.of(
-            self.vocabulary or [], config.max_characters, config.lowercase
+            self.vocabulary or [],
+            config.max_characters,
+            config.lowercase,
+            self.alphabet,
         )
 
     @cached_property
@@ -109,8 +115,10 @@ class TrainedModel:
         arrays = network_arrays(self.network)
         weights = weights_hash(SavedModel(self.config, arrays))
         embedded = self.config.word_embedding_dim > 0
-        words = ascii(list(self.indexer.rows) if embedded else [])
-        return sha256((weights + words).encode()).digest()
+        known = ascii(list(self.indexer.rows) if embedded else [])
+        if self.alphabet is not None:
+            known += ascii(self.alphabet)
+        return sha256((weights + known).encode()).digest()
 
     def once(self, key: Hashable, make: Callable[[], T]) -> T:
         """Return what is made of the weights, made at the first call alone.
@@ -177,6 +185,7 @@ class TrainedModel:
             training.get("n_tokens", 0),
             math.nan if share is None else share,
             Truncation(*training.get("truncation", (0, 0))),
+            alphabet=saved.alphabet,
         )
 
     def to_saved(self, settings: dict[str, Any]) -> SavedModel:
@@ -204,7 +213,9 @@ class TrainedModel:
         }
         settings = {**settings, "training": training}
         arrays = network_arrays(self.network)
-        return SavedModel(self.config, arrays, settings, self.vocabulary)
+        return SavedModel(
+            self.config, arrays, settings, self.vocabulary, alphabet=self.alphabet
+        )
 
     def __copy__(self) -> TrainedModel:
         """Return itself: nothing of it changes."""
@@ -228,6 +239,7 @@ class TrainedModel:
             "n_tokens": self.n_tokens,
             "unknown_share": self.unknown_share,
             "truncation": self.truncation,
+            "alphabet": self.alphabet,
         }
 
     def __setstate__(self, state: dict[str, Any]) -> None:

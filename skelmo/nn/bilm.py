@@ -8,13 +8,18 @@ markers), P projection, H hidden (cell), L LSTM layers, V vocabulary.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import NamedTuple
+from dataclasses import dataclass, field, fields
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from skelmo.nn.char_cnn import CharacterCNN
+from skelmo.nn.char_cnn import (
+    N_CHARACTERS,
+    PADDING_CHARACTER,
+    PADDING_CODE_POINT,
+    CharacterCNN,
+)
 from skelmo.nn.lstm import ProjectedLSTM, lstm_layer
 from skelmo.nn.modes import modes
 from skelmo.nn.packing import reversed_rows
@@ -33,17 +38,17 @@ class BiLMConfig:
     """Everything that fixes the shapes and the arithmetic of a `BiLM`.
 
     What a field may be is in its metadata: "minimum" of a whole number, "choices" of
-    a str, "positive" of a number that may also be None. Estimators and readers of
-    files take names, defaults and limits from here.
+    a str, "positive" of a number that may also be None, "later" of what the first files
+    lack. Estimators and readers of files take names, defaults and limits from here.
     """
 
     filters: tuple[tuple[int, int], ...] = (
         (1, 32), (2, 32), (3, 64), (4, 128), (5, 128), (6, 128),
     )  # fmt: skip
-    char_embedding_dim: int = _whole(16)
+    char_embedding_dim: int = _whole(16, minimum=0)  # 0: words only, without filters
     n_highway: int = _whole(1, minimum=0)
     activation: str = field(default="relu", metadata={"choices": ("relu", "tanh")})
-    # Bytes of a token, its two word markers included.
+    # Characters of a token, its two word markers included.
     max_characters: int = _whole(50, minimum=3)
     word_embedding_dim: int = _whole(0, minimum=0)  # 0: characters only
     n_words: int = _whole(0, minimum=0)  # rows of the word-level embedding
@@ -56,6 +61,39 @@ class BiLMConfig:
     cell_clip: float | None = field(default=3.0, metadata={"positive": True})
     proj_clip: float | None = field(default=3.0, metadata={"positive": True})
     skip_connections: bool = True
+    # What a character is: a byte of UTF-8, or a code point of the model's alphabet.
+    characters: str = field(
+        default="bytes", metadata={"choices": ("bytes", "codepoints"), "later": True}
+    )
+    n_characters: int = field(  # rows of the character embedding
+        default=N_CHARACTERS, metadata={"minimum": 1, "later": True}
+    )
+    # Whether 1 is added to the forget gate's bias, or stands in it.
+    forget_bias: bool = field(default=True, metadata={"later": True})
+
+    @property
+    def told(self) -> dict[str, Any]:
+        """All fields with their values, but for later ones that say nothing new.
+
+        A name or a hash that is made of them is the same as before there were those.
+        """
+        return {
+            each.name: getattr(self, each.name)
+            for each in fields(self)
+            if not each.metadata.get("later")
+            or getattr(self, each.name) != each.default
+        }
+
+    def __repr__(self) -> str:
+        """Name the fields that are `told`."""
+        shown = ", ".join(f"{name}={value!r}" for name, value in self.told.items())
+        return f"{type(self).__qualname__}({shown})"
+
+    @property
+    def padding(self) -> int:
+        """Id of the padding behind a token's characters."""
+        bytes_are_read = self.characters == "bytes"
+        return PADDING_CHARACTER if bytes_are_read else PADDING_CODE_POINT
 
     @property
     def n_features(self) -> int:
@@ -107,6 +145,9 @@ class BiLM(nn.Module):
             projection=config.token_projection,
             n_words=config.n_words,
             word_embedding_dim=config.word_embedding_dim,
+            n_characters=config.n_characters,
+            # Code points have no row for a padded token position.
+            padding_idx=0 if config.characters == "bytes" else None,
         )
         self.forward_lstm, self.backward_lstm = (
             ProjectedLSTM(
@@ -114,6 +155,7 @@ class BiLM(nn.Module):
                 config.hidden_size,
                 config.num_layers,
                 projection=config.lstm_projection,
+                forget_bias=config.forget_bias,
             )
             for _ in range(2)
         )

@@ -13,7 +13,9 @@ from torch import Tensor, nn
 
 N_CHARACTERS = 262  # 256 bytes, 5 markers, and id 0 for a padded token position
 PRODUCTS_AT_ONCE = 2**21  # of a convolution: so many stay in the processor's cache
-PADDING_CHARACTER = 261  # padding *inside* a token: a learned embedding
+# Padding *inside* a token: a learned embedding.
+PADDING_CHARACTER = 261
+PADDING_CODE_POINT = 3  # where characters are code points
 
 
 class Highway(nn.Module):
@@ -54,7 +56,8 @@ class CharacterCNN(nn.Module):
     Parameters
     ----------
     filters : sequence of (int, int)
-        Width and number of filters of each convolution.
+        Width and number of filters of each convolution. Without filters there are no
+        characters: the word-level embedding alone is read.
     embedding_dim : int, default=16
         Size D of a character embedding.
     n_highway : int, default=1
@@ -69,6 +72,10 @@ class CharacterCNN(nn.Module):
         Rows of the word-level embedding; row 2 is that of unknown words.
     word_embedding_dim : int, default=0
         Size W of the word-level embedding; 0 means characters only.
+    n_characters : int, default=262
+        Rows of the character embedding.
+    padding_idx : int or None, default=0
+        Row of the character embedding that stays zero, that of a padded token position.
 
     References
     ----------
@@ -88,13 +95,18 @@ class CharacterCNN(nn.Module):
         projection: bool = True,
         n_words: int = 0,
         word_embedding_dim: int = 0,
+        n_characters: int = N_CHARACTERS,
+        padding_idx: int | None = 0,
     ) -> None:
         super().__init__()
-        self.embedding = nn.Embedding(N_CHARACTERS, embedding_dim, padding_idx=0)
+        self.embedding = (
+            nn.Embedding(n_characters, embedding_dim, padding_idx) if filters else None
+        )
         self.convolutions = nn.ModuleList(
             nn.Conv1d(embedding_dim, n_filters, width) for width, n_filters in filters
         )
         n_filters = sum(n for _, n in filters)
+        n_highway = n_highway if filters else 0
         self.highways = nn.ModuleList(Highway(n_filters) for _ in range(n_highway))
         self.activation = {"relu": torch.relu, "tanh": torch.tanh}[activation]
         self.word_embedding = (
@@ -103,12 +115,15 @@ class CharacterCNN(nn.Module):
         self.projection = (
             nn.Linear(n_filters + word_embedding_dim, proj_size) if projection else None
         )
-        self.max_width = max(width for width, _ in filters)
+        self.max_width = max((width for width, _ in filters), default=0)
         self._initialise()
 
     def _initialise(self) -> None:
         with torch.no_grad():
-            self.embedding.weight.uniform_(-1.0, 1.0)[0] = 0.0
+            if self.embedding is not None:
+                weight = self.embedding.weight.uniform_(-1.0, 1.0)
+                if self.embedding.padding_idx is not None:
+                    weight[self.embedding.padding_idx] = 0.0
             for module in self.convolutions:
                 convolution = cast(nn.Conv1d, module)
                 # Unit variance before the maximum, whatever the width: bilm-tf's 0.05
@@ -130,8 +145,8 @@ class CharacterCNN(nn.Module):
         Parameters
         ----------
         char_ids : torch.Tensor of shape (U, C)
-            Character ids as `skelmo.text.characters.encode_tokens` gives them. Columns
-            beyond `trimmed_length` may be left out; the result is the same.
+            Character ids as `skelmo.text.token_indexer.TokenIndexer` gives them.
+            Columns beyond `trimmed_length` may be left out; the result is the same.
         word_ids : torch.Tensor of shape (U,), optional
             Rows of the word-level embedding; needed when there is one.
 
@@ -139,16 +154,23 @@ class CharacterCNN(nn.Module):
         -------
         token_vectors : torch.Tensor of shape (U, P)
         """
+        parts = []
+        if self.embedding is not None:
+            parts.append(self._read_characters(self.embedding(char_ids.long())))
+        if self.word_embedding is not None:
+            parts.append(self.word_embedding(word_ids))
+        x = parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)  # (U, F + W)
+        return x if self.projection is None else self.projection(x)
+
+    def _read_characters(self, embedded: Tensor) -> Tensor:
+        """Map (U, C, D) to (U, F)."""
         # Windows are cut out of the embedded characters once per width and multiplied
         # in one product; the maximum commutes with adding the bias.
-        embedded = self.embedding(char_ids.long())  # (U, C, D)
         pooled = [self._convolve(embedded, conv) for conv in self.convolutions]
-        x = self.activation(torch.cat(pooled, dim=1))  # (U, F)
+        x = self.activation(torch.cat(pooled, dim=1))
         for highway in self.highways:
             x = highway(x)
-        if self.word_embedding is not None:
-            x = torch.cat([x, self.word_embedding(word_ids)], dim=1)  # (U, F + W)
-        return x if self.projection is None else self.projection(x)
+        return x
 
     @staticmethod
     def _convolve(embedded: Tensor, module: nn.Module) -> Tensor:

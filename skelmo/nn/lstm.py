@@ -17,8 +17,7 @@ class ProjectedLSTM(nn.Module):
     """Weights of a stack of LSTM layers with projection, in one direction.
 
     `lstm_layer` runs both directions of a layer at once. Names and shapes are those of
-    ``torch.nn.LSTM(proj_size=...)``, with one bias vector instead of two, to which the
-    forget gate's 1 is added.
+    ``torch.nn.LSTM(proj_size=...)``, with one bias vector instead of two.
 
     Parameters
     ----------
@@ -30,6 +29,8 @@ class ProjectedLSTM(nn.Module):
         Number of layers.
     projection : bool, default=True
         False leaves the projection out; `hidden_size` must then equal `proj_size`.
+    forget_bias : bool, default=True
+        Whether 1 is added to the bias of the forget gate.
 
     References
     ----------
@@ -44,8 +45,10 @@ class ProjectedLSTM(nn.Module):
         num_layers: int = 2,
         *,
         projection: bool = True,
+        forget_bias: bool = True,
     ) -> None:
         super().__init__()
+        self.forget_bias = forget_bias
         for layer in range(num_layers):
             self._add(f"weight_ih_l{layer}", 4 * hidden_size, proj_size)
             self._add(f"weight_hh_l{layer}", 4 * hidden_size, proj_size)
@@ -65,14 +68,16 @@ class ProjectedLSTM(nn.Module):
         def weight(name: str) -> Any:
             return getattr(self, f"{name}_l{index}", None)
 
-        # A cell remembers by default: 1 is added to the forget gate (Jozefowicz et al.
-        # 2015). As in TensorFlow's cell it is arithmetic, not part of the bias, so that
-        # a weight file goes in and out bit for bit.
         bias = weight("bias")
-        forget = torch.zeros_like(bias)
-        forget.chunk(4)[1].fill_(1.0)
+        if self.forget_bias:
+            # A cell remembers by default: 1 is added to the forget gate (Jozefowicz et
+            # al. 2015). As in TensorFlow's cell it is arithmetic, not part of the bias,
+            # so that a weight file goes in and out bit for bit.
+            forget = torch.zeros_like(bias)
+            forget.chunk(4)[1].fill_(1.0)
+            bias = bias + forget
         return Weights(
-            weight("weight_ih"), weight("weight_hh"), bias + forget, weight("weight_hr")
+            weight("weight_ih"), weight("weight_hh"), bias, weight("weight_hr")
         )
 
 

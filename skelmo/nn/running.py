@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from skelmo.nn.bilm import BiLM
-from skelmo.nn.char_cnn import PADDING_CHARACTER, trimmed_length
+from skelmo.nn.char_cnn import trimmed_length
 from skelmo.nn.packing import PackedBatch
 from skelmo.nn.precision import low_products
 from skelmo.nn.recurrence import Prepared
@@ -31,7 +31,7 @@ class Stretch(NamedTuple):
 
 def token_vectors(
     bilm: BiLM,
-    char_ids: NDArray[np.int16],
+    char_ids: NDArray[np.integer],
     word_ids: NDArray[np.int64] | None = None,
     rows_at_once: int = TOKENS_AT_ONCE,
     dtype: torch.dtype | None = None,
@@ -41,7 +41,7 @@ def token_vectors(
     Parameters
     ----------
     bilm : BiLM
-    char_ids : ndarray of shape (U, C), int16
+    char_ids : ndarray of shape (U, C), int16 or int32
     word_ids : ndarray of shape (U,), int64, optional
         Rows of the word-level embedding, when there is one.
     rows_at_once : int, default=512
@@ -56,7 +56,7 @@ def token_vectors(
     """
     parameter = next(bilm.parameters())
     device = parameter.device
-    lengths = (char_ids != PADDING_CHARACTER).sum(axis=1)
+    lengths = (char_ids != bilm.config.padding).sum(axis=1)
     order = np.argsort(lengths, kind="stable")
     parts = []
     for start in range(0, len(order), rows_at_once):

@@ -19,11 +19,11 @@ import numpy as np
 
 from skelmo.files import make_directory, move, remove_leftovers, staged
 from skelmo.nn.bilm import BiLMConfig
+from skelmo.nn.char_cnn import N_CHARACTERS
 from skelmo.pretrained.bilm_layout import cell_name, layout
 from skelmo.pretrained.json_fields import Fields
 from skelmo.pretrained.model_files import ModelFiles, first_bytes
 from skelmo.pretrained.saved_model import (
-    N_CHARACTERS,
     SavedModel,
     check_config,
     check_finite,
@@ -195,6 +195,13 @@ def _options(config: BiLMConfig) -> dict[str, Any]:
 
 def _check_representable(model: SavedModel) -> None:
     who = "The AllenNLP/bilm-tf format"
+    if model.config.characters != "bytes" or not model.config.forget_bias:
+        raise ValueError(
+            f"{who} reads characters as bytes and adds 1 to the forget gate; the model "
+            f"has characters={model.config.characters!r} and forget_bias="
+            f"{model.config.forget_bias}. Save it in skelmo's own format, or as "
+            "ELMoForManyLangs reads it."
+        )
     if model.config.word_embedding_dim:
         raise ValueError(
             f"{who} has no word-level embedding, the model has one "

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from skelmo.nn.bilm import BiLMConfig
-from skelmo.pretrained.saved_model import N_CHARACTERS
+from skelmo.nn.char_cnn import N_CHARACTERS
 
 
 class Kind(NamedTuple):

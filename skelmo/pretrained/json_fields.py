@@ -79,9 +79,11 @@ class Fields:
             self._fail(key, "true or false", value)
         return value
 
-    def choice(self, key: str, choices: Collection[Any]) -> Any:
+    def choice(
+        self, key: str, choices: Collection[Any], *, default: Any = _REQUIRED
+    ) -> Any:
         """Return one of `choices`, of which a JSON string or number is one."""
-        value = self._get(key)
+        value = self._get(key, default)
         if type(value) not in (str, int) or value not in choices:
             self._fail(key, " or ".join(map(repr, choices)), value)
         return value
@@ -93,8 +95,8 @@ class Fields:
             self._fail(key, "a string", value)
         return value
 
-    def filters(self, key: str) -> tuple[tuple[int, int], ...]:
-        """Return pairs of width and number of filters, at least one pair."""
+    def filters(self, key: str, *, minimum: int = 1) -> tuple[tuple[int, int], ...]:
+        """Return pairs of width and number of filters, at least `minimum` pairs."""
         value = self._get(key)
         good = isinstance(value, list) and all(
             isinstance(pair, list)
@@ -102,7 +104,7 @@ class Fields:
             and all(type(number) is int and number > 0 for number in pair)
             for pair in value
         )
-        if not value or not good:
+        if not good or len(value) < minimum:
             self._fail(key, "a list of pairs [width, number], of ints above 0", value)
         return tuple((width, number) for width, number in value)
 

@@ -13,6 +13,7 @@ from types import TracebackType
 _TIMES_PACKED = 100
 _ALWAYS_UNPACKED = 64 * 2**20  # bytes
 WEIGHT_SUFFIXES = (".hdf5", ".h5", ".safetensors")
+PICKLES = ("encoder.pkl", "token_embedder.pkl")  # the weights of ELMoForManyLangs
 
 
 class ModelFiles:
@@ -134,10 +135,11 @@ class ModelFiles:
             for info in archive.infolist()
             if not info.is_dir() and not info.filename.startswith("__MACOSX/")
         ]
+        shown = [file for file in files if not file.name.startswith(".")]
         folders = {
             str(file.parent)
-            for file in files
-            if file.suffix.lower() in WEIGHT_SUFFIXES and not file.name.startswith(".")
+            for file in shown
+            if file.name in PICKLES or file.suffix.lower() in WEIGHT_SUFFIXES
         }
         if len(folders) > 1:
             raise ValueError(

@@ -11,17 +11,18 @@ from pathlib import Path
 from typing import NamedTuple
 
 from skelmo.files import user_path
+from skelmo.pretrained import many_langs_format
 from skelmo.pretrained.bilm_format import read_bilm
-from skelmo.pretrained.model_files import ModelFiles
+from skelmo.pretrained.model_files import PICKLES, ModelFiles
 from skelmo.pretrained.safetensors_format import read_model
 from skelmo.pretrained.saved_model import SavedModel
 
 # Name: directory inside the package.
 BUNDLED = {name: Path(__file__).parent / "models" / name for name in ("en", "zh")}
 
-_MANY_LANGUAGES = {"config.json", "encoder.pkl", "token_embedder.pkl"}
 _WHAT_THERE_IS = (
-    " Pass a bundled name or the directory of a model of skelmo, AllenNLP or bilm-tf."
+    " Pass a bundled name or the directory of a model of skelmo, AllenNLP, bilm-tf or "
+    "ELMoForManyLangs."
 )
 _CLOSE = 0.6  # as difflib measures it
 _PICKLE_SUFFIXES = (".pt", ".pth", ".pkl", ".pickle", ".bin", ".ckpt", ".joblib")
@@ -96,8 +97,9 @@ def load(name_or_path: str | os.PathLike[str]) -> SavedModel:
     ----------
     name_or_path : str or os.PathLike
         A bundled name, or else a directory or zip archive with a model of skelmo
-        (``config.json``) or of AllenNLP, bilm-tf or NLPL (JSON options, HDF5 weights).
-        A bundled name wins over a directory of that name; ``"./name"`` is the latter.
+        (``config.json``, safetensors), of AllenNLP, bilm-tf or NLPL (JSON options,
+        HDF5 weights) or of ELMoForManyLangs (``encoder.pkl`` and more). A bundled name
+        wins over a directory of that name; ``"./name"`` is the latter.
 
     Returns
     -------
@@ -128,24 +130,23 @@ def _read(path: Path) -> SavedModel:
     with ModelFiles(path) as files:
         names = files.names
         listing = files.listing()
-    if {*names} >= _MANY_LANGUAGES:
-        raise ValueError(
-            f"{path}: holds a model of ELMoForManyLangs ({', '.join(sorted(names))}), "
-            f"which cannot be read. Give a model of skelmo, AllenNLP or bilm-tf."
-        )
+    is_own = any(name.endswith(".safetensors") for name in names)
+    if not is_own and {*names} & {*PICKLES}:
+        return many_langs_format.read(path)
     if "config.json" in names:
         return read_model(path)
     if any(name.lower().endswith((".json", ".hdf5", ".h5")) for name in names):
         return read_bilm(path)
     raise ValueError(
-        f"{path}: must hold a model of skelmo (config.json, weights.safetensors) or of "
-        f"AllenNLP or bilm-tf (options.json and one .hdf5 file), found {listing}. Give "
-        "the directory in which these files lie."
+        f"{path}: must hold a model of skelmo (config.json, weights.safetensors), of "
+        f"AllenNLP or bilm-tf (options.json and one .hdf5 file) or of ELMoForManyLangs "
+        f"(encoder.pkl, token_embedder.pkl and more), found {listing}. Give the "
+        "directory in which these files lie."
     )
 
 
 def _single_file(path: Path) -> str:
-    if path.suffix.lower() in _PICKLE_SUFFIXES:
+    if path.suffix.lower() in _PICKLE_SUFFIXES and path.name not in PICKLES:
         return (
             f"{path}: must be a directory or a zip archive, found a file that may hold "
             "a pickle, which skelmo never opens. Convert the weights to safetensors or "

@@ -1,5 +1,7 @@
 """skelmo's own files: ``config.json``, ``weights.safetensors``, ``vocabulary.txt``.
 
+A model of code points has ``alphabet.json`` besides.
+
 ``config.json`` names every file, and its own content, with its SHA-256 and is replaced
 in one step: that step is the moment at which the new model takes the place of the old.
 Until then the new files lie beside the old ones under names that carry their hash, and
@@ -44,6 +46,7 @@ FORMAT_VERSION = 1
 _CONFIG = "config.json"
 _WEIGHTS = "weights.safetensors"
 _VOCABULARY = "vocabulary.txt"
+_ALPHABET = "alphabet.json"
 _DTYPES = {"float32": "F32", "float16": "F16"}  # numpy's name: safetensors' name
 _COPY_AGAIN = "The file was changed or cut short; copy or save the model again."
 
@@ -79,6 +82,8 @@ def write_model(
     contents = {_WEIGHTS: _encode_weights(model, dtype)}
     if model.vocabulary is not None:
         contents[_VOCABULARY] = _encode_vocabulary(model.vocabulary)
+    if model.alphabet is not None:
+        contents[_ALPHABET] = (json.dumps(model.alphabet, indent=0) + "\n").encode()
     hashes = {name: hashlib.sha256(data).hexdigest() for name, data in contents.items()}
     config = _encode_config(model, hashes)
     directory = make_directory(path)
@@ -125,17 +130,22 @@ def read_model(path: str | os.PathLike[str]) -> SavedModel:
         config = _read_architecture(fields.section("architecture"))
         settings = fields.section("settings").values
         hashes = fields.section("sha256")
-        vocabulary = None
+        vocabulary = alphabet = None
         if _VOCABULARY in hashes.values:
             words = _find(files, _VOCABULARY, hashes)
             vocabulary = _decode_vocabulary(files.path(words), files.shown(words))
-        check_config(config, vocabulary, shown=fields.shown, remedy=_COPY_AGAIN)
+        if _ALPHABET in hashes.values:
+            name = _find(files, _ALPHABET, hashes)
+            alphabet = _decode_alphabet(files.path(name), files.shown(name))
+        given = config, vocabulary, alphabet
+        check_config(*given, shown=fields.shown, remedy=_COPY_AGAIN)
         weights = _find(files, _WEIGHTS, hashes)
         arrays = _read_weights(
             files.path(weights), files.shown(weights), config, vocabulary
         )
         _check_config_hash(fields, hashes)
-    return SavedModel(config, arrays, settings, vocabulary, os.fspath(path))
+    source = os.fspath(path)
+    return SavedModel(config, arrays, settings, vocabulary, source, alphabet)
 
 
 # Writing.
@@ -199,9 +209,13 @@ def _staged_name(name: str, digest: str) -> str:
 
 def _clean(directory: Path, hashes: dict[str, str]) -> None:
     """Remove what the old model had more, and what killed processes left."""
-    if _VOCABULARY not in hashes:
-        (directory / _VOCABULARY).unlink(missing_ok=True)
-    staged = r"weights-[0-9a-f]{16}\.safetensors|vocabulary-[0-9a-f]{16}\.txt"
+    for name in (_VOCABULARY, _ALPHABET):
+        if name not in hashes:
+            (directory / name).unlink(missing_ok=True)
+    staged = (
+        r"weights-[0-9a-f]{16}\.safetensors|vocabulary-[0-9a-f]{16}\.txt|"
+        r"alphabet-[0-9a-f]{16}\.json"
+    )
     leftover = re.compile(
         rf"{staged}|\.({staged}|config\.json)(\.[0-9a-f]{{16}})?\.tmp"
     )
@@ -237,8 +251,10 @@ def _read_architecture(fields: Fields) -> BiLMConfig:
 def _read_field(fields: Fields, field: dataclasses.Field[Any]) -> Any:
     """Read what a field of the architecture says that it may be."""
     name, limits = field.name, field.metadata
+    if name not in fields.values and "later" in limits:
+        return field.default
     if name == "filters":
-        return fields.filters(name)
+        return fields.filters(name, minimum=0)
     if "minimum" in limits:
         return fields.integer(name, minimum=limits["minimum"])
     if "choices" in limits:
@@ -298,6 +314,24 @@ def _decode_vocabulary(path: Path, shown: str) -> list[str]:
             f"{shown}: must be UTF-8, but {error}. {_COPY_AGAIN}"
         ) from error
     return text.split("\n")[:-1]
+
+
+def _decode_alphabet(path: Path, shown: str) -> list[str]:
+    try:
+        characters = json.loads(path.read_bytes())
+    except (ValueError, RecursionError) as error:
+        raise ValueError(
+            f"{shown}: must be JSON, but reading it stopped with: {error}. "
+            f"{_COPY_AGAIN}"
+        ) from error
+    if not isinstance(characters, list) or not all(
+        isinstance(character, str) for character in characters
+    ):
+        raise ValueError(
+            f"{shown}: must hold a JSON list of strings, found "
+            f"{type(characters).__name__}. {_COPY_AGAIN}"
+        )
+    return characters
 
 
 def _read_weights(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import json
 from collections.abc import Collection, Mapping
@@ -12,13 +11,13 @@ from typing import Any, TypeVar
 import numpy as np
 
 from skelmo.nn.bilm import BiLMConfig
+from skelmo.nn.char_cnn import N_CHARACTERS
+from skelmo.text.codepoints import N_MARKERS
 
 Shapes = dict[str, tuple[int, ...]]
 T = TypeVar("T")
 
 _SOFTMAX, _EMBEDDING = "softmax.weight", "token_encoder.word_embedding.weight"
-
-N_CHARACTERS = 262  # 256 bytes, 5 markers, and id 0 for a padded token position
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,6 +38,9 @@ class SavedModel:
         The V words of the softmax; with a word-level embedding, also of its rows.
     source : str
         Where the model was read from.
+    alphabet : list of str or None
+        Characters that a model of code points tells apart; their rows of the character
+        embedding come after those of 6 markers. None where characters are bytes.
     """
 
     config: BiLMConfig
@@ -46,6 +48,7 @@ class SavedModel:
     settings: dict[str, Any] = field(default_factory=dict)
     vocabulary: list[str] | None = None
     source: str = ""
+    alphabet: list[str] | None = None
 
 
 # Parameters that may be functions, of which files hold the name alone.
@@ -131,11 +134,13 @@ def expected_shapes(config: BiLMConfig) -> Shapes:
 def _encoder_shapes(config: BiLMConfig) -> Shapes:
     encoder, char_dim = "token_encoder", config.char_embedding_dim
     n_filters, word_dim = sum(n for _, n in config.filters), config.word_embedding_dim
-    shapes: Shapes = {f"{encoder}.embedding.weight": (N_CHARACTERS, char_dim)}
+    shapes: Shapes = {}
+    if config.filters:
+        shapes[f"{encoder}.embedding.weight"] = (config.n_characters, char_dim)
     for i, (width, n) in enumerate(config.filters):
         shapes[f"{encoder}.convolutions.{i}.weight"] = (n, char_dim, width)
         shapes[f"{encoder}.convolutions.{i}.bias"] = (n,)
-    for k in range(config.n_highway):
+    for k in range(config.n_highway if config.filters else 0):
         for gate in ("transform", "carry"):
             shapes[f"{encoder}.highways.{k}.{gate}.weight"] = (n_filters, n_filters)
             shapes[f"{encoder}.highways.{k}.{gate}.bias"] = (n_filters,)
@@ -175,7 +180,7 @@ def model_shapes(
 
 def config_to_json(config: BiLMConfig) -> dict[str, Any]:
     """Return the fields of `config`; equal arithmetic gives equal JSON."""
-    fields = dataclasses.asdict(config)
+    fields = config.told
     for key in ("cell_clip", "proj_clip"):
         fields[key] = float(fields[key]) if fields[key] else None
     return fields
@@ -257,13 +262,37 @@ def check_finite(array: np.ndarray, name: str, *, shown: str, remedy: str) -> No
 
 
 def check_config(
-    config: BiLMConfig, vocabulary: list[str] | None, *, shown: str, remedy: str
+    config: BiLMConfig,
+    vocabulary: list[str] | None,
+    alphabet: list[str] | None = None,
+    *,
+    shown: str,
+    remedy: str,
 ) -> None:
     """Raise ValueError if parts of a configuration contradict one another."""
-    width = max(width for width, _ in config.filters)
+    width = max((width for width, _ in config.filters), default=0)
     n_features = sum(n for _, n in config.filters) + config.word_embedding_dim
     n_words = 0 if vocabulary is None else len(vocabulary)
+    n_characters = N_CHARACTERS if alphabet is None else N_MARKERS + len(alphabet)
     rules = [
+        (
+            (config.characters == "bytes") == (alphabet is None),
+            "there must be an alphabet if characters are code points, and only then",
+        ),
+        (
+            config.n_characters == n_characters,
+            f"the character embedding must have {n_characters} rows, found "
+            f"n_characters={config.n_characters}",
+        ),
+        (
+            bool(config.filters) == bool(config.char_embedding_dim),
+            f"filters and characters must be there together, found filters="
+            f"{config.filters} and char_embedding_dim={config.char_embedding_dim}",
+        ),
+        (
+            bool(n_features),
+            "a token must have features, found neither filters nor a word embedding",
+        ),
         (
             width <= config.max_characters,
             f"the widest filter must span at most max_characters="
@@ -304,7 +333,8 @@ def check_model(model: SavedModel) -> None:
         or the configuration contradicts itself.
     """
     remedy = "Take configuration, arrays and vocabulary of one model."
-    check_config(model.config, model.vocabulary, shown="model", remedy=remedy)
+    given = model.config, model.vocabulary, model.alphabet
+    check_config(*given, shown="model", remedy=remedy)
     shapes = model_shapes(model.config, model.vocabulary, model.arrays)
     found = {name: array.shape for name, array in model.arrays.items()}
     check_shapes(found, shapes, shown="model", by="its config", remedy=remedy)

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from skelmo.text.characters import BEGIN_SENTENCE, END_SENTENCE
 from skelmo.text.sequences import Sequences, ranges
 from skelmo.text.token_indexer import TokenIndexer
 from skelmo.text.vocabulary import UNKNOWN, build_vocabulary
@@ -17,7 +18,7 @@ class Corpus(NamedTuple):
     """Sequences with the character ids and the softmax words of their tokens."""
 
     sequences: Sequences
-    char_ids: NDArray[np.int16]  # (U, C)
+    char_ids: NDArray[np.integer]  # (U, C)
     word_of_token: NDArray[np.int64]  # (U,), row of the vocabulary
 
     @property
@@ -67,6 +68,39 @@ def choose_vocabulary(
         max_vocabulary=max_vocabulary,
         lowercase=lowercase,
     )
+
+
+def choose_alphabet(
+    sequences: Sequences, documents: NDArray[np.int64], *, min_count: int
+) -> list[str]:
+    """Choose the characters that a model of code points tells apart.
+
+    Parameters
+    ----------
+    sequences : Sequences
+    documents : ndarray of int64
+        Those trained on.
+    min_count : int
+        Rarer characters are unknown, as are halves of surrogate pairs.
+
+    Returns
+    -------
+    alphabet : list of str
+        The most frequent first, ties in the order of their code points.
+    """
+    tokens = count_tokens(sequences, documents)
+    for marker in (BEGIN_SENTENCE, END_SENTENCE):
+        del tokens[marker]
+    counts: Counter[str] = Counter()
+    for token, n in tokens.items():
+        for character in token:
+            counts[character] += n
+    chosen = [
+        character
+        for character, n in counts.items()
+        if n >= min_count and not "\ud800" <= character <= "\udfff"
+    ]
+    return sorted(chosen, key=lambda character: (-counts[character], character))
 
 
 def make_corpus(sequences: Sequences, indexer: TokenIndexer) -> Corpus:

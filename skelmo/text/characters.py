@@ -6,7 +6,8 @@ sentence markers, the word markers and the padding inside a token.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -70,3 +71,47 @@ def token_lengths(char_ids: NDArray[np.int16]) -> NDArray[np.int64]:
     lengths : ndarray of shape (U,), int64
     """
     return (char_ids != PADDING).sum(axis=1)
+
+
+@dataclass(frozen=True)
+class Utf8Bytes:
+    """Read the bytes of a token, of any script.
+
+    Parameters
+    ----------
+    max_characters : int, default=50
+        Bytes of a token that are read, two word markers included.
+    """
+
+    max_characters: int = 50
+
+    unit = "bytes"
+    padding = PADDING
+
+    def __call__(self, tokens: Sequence[str]) -> NDArray[np.int16]:
+        """Encode tokens as `encode_tokens` does."""
+        return encode_tokens(tokens, self.max_characters)
+
+    def words(self, tokens: Iterable[str]) -> list[str]:
+        """Return the words that the vocabulary is asked for: the whole tokens."""
+        return list(tokens)
+
+    def are_cut(self, tokens: Sequence[str]) -> NDArray[np.bool_]:
+        """Tell of which tokens a part is not read.
+
+        Parameters
+        ----------
+        tokens : sequence of str of length U
+
+        Returns
+        -------
+        cut : ndarray of shape (U,), bool
+        """
+        room = self.max_characters - 2
+        # A character has at most four bytes: few tokens need to be encoded to know. A
+        # sentence marker is one id, however short the limit.
+        cut = [
+            len(t) * 4 > room and t not in _MARKERS and len(token_bytes(t)) > room
+            for t in tokens
+        ]
+        return np.array(cut, dtype=bool)

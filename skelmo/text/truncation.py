@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from skelmo.text.characters import BEGIN_SENTENCE, END_SENTENCE, token_bytes
 from skelmo.text.sequences import Sequences
+from skelmo.text.token_indexer import Characters
 
 
 class Truncation(NamedTuple):
@@ -19,20 +18,20 @@ class Truncation(NamedTuple):
     n_documents: int
 
 
-def count_truncation(sequences: Sequences, max_characters: int) -> Truncation:
+def count_truncation(sequences: Sequences, characters: Characters) -> Truncation:
     """Count the occurrences of tokens of which a part is cut.
 
     Parameters
     ----------
     sequences : Sequences
-    max_characters : int
-        Bytes of a token that are read, two word markers included.
+    characters : Utf8Bytes or CodePoints
+        What is read of a token.
 
     Returns
     -------
     Truncation
     """
-    return total_truncation(cut_tokens(sequences, max_characters))
+    return total_truncation(cut_tokens(sequences, characters))
 
 
 def total_truncation(cut: NDArray[np.int64]) -> Truncation:
@@ -40,33 +39,20 @@ def total_truncation(cut: NDArray[np.int64]) -> Truncation:
     return Truncation(int(cut.sum()), int(np.count_nonzero(cut)))
 
 
-def are_cut(tokens: Sequence[str], max_characters: int) -> NDArray[np.bool_]:
-    """Tell of which tokens a part is cut, given the bytes of a token that are read."""
-    room = max_characters - 2
-    # A sentence marker is one id, however short the limit.
-    spared = {BEGIN_SENTENCE, END_SENTENCE}
-    # A character has at most four bytes: few tokens need to be encoded to know.
-    cut = [
-        len(t) * 4 > room and t not in spared and len(token_bytes(t)) > room
-        for t in tokens
-    ]
-    return np.array(cut, dtype=bool)
-
-
-def cut_tokens(sequences: Sequences, max_characters: int) -> NDArray[np.int64]:
+def cut_tokens(sequences: Sequences, characters: Characters) -> NDArray[np.int64]:
     """Count, in each document, the tokens of which a part is cut.
 
     Parameters
     ----------
     sequences : Sequences
-    max_characters : int
-        Bytes of a token that are read, two word markers included.
+    characters : Utf8Bytes or CodePoints
+        What is read of a token.
 
     Returns
     -------
     cut : ndarray of shape (N,), int64
     """
-    is_long = are_cut(sequences.tokens, max_characters)
+    is_long = characters.are_cut(sequences.tokens)
     cut = np.zeros(sequences.n_documents, dtype=np.int64)
     if is_long.any():
         starts = sequences.document_starts

@@ -13,12 +13,17 @@ from skelmo.models.trained import TrainedModel
 from skelmo.nn.bilm import BiLM, BiLMConfig, LanguageModel
 from skelmo.nn.randomness import DrawnFrom
 from skelmo.nn.softmax import SoftmaxLoss
+from skelmo.text.codepoints import N_MARKERS
 from skelmo.text.word_vectors import read_word_vectors
 from skelmo.training.plan import Plan
 
 
 def build_model(
-    plan: Plan, vocabulary: list[str], seed: int, start: TrainedModel | None = None
+    plan: Plan,
+    vocabulary: list[str],
+    seed: int,
+    start: TrainedModel | None = None,
+    alphabet: list[str] | None = None,
 ) -> LanguageModel:
     """Build a network: random weights, which `seed` decides alone, or those of `start`.
 
@@ -28,6 +33,8 @@ def build_model(
     vocabulary : list of str
     seed : int
     start : TrainedModel, optional
+    alphabet : list of str, optional
+        Of a model of code points: that of `start`, if there is one.
 
     Returns
     -------
@@ -43,6 +50,8 @@ def build_model(
     _check_word_embedding(plan, config)
     if config.word_embedding_dim:
         config = replace(config, n_words=len(vocabulary))
+    if alphabet is not None:
+        config = replace(config, n_characters=N_MARKERS + len(alphabet))
     with DrawnFrom(torch.Generator().manual_seed(seed)):
         bilm = BiLM(config, dropout=plan.dropout)
         softmax = SoftmaxLoss(len(vocabulary), config.proj_size)

@@ -104,7 +104,9 @@ class LanguageModeling:
         word_ids, unknown = None, np.zeros(len(used), dtype=bool)
         if self.options.misspelling:
             chosen = rng.random(len(used)) < self.options.misspelling
-            char_ids, unknown = misspell(char_ids, chosen, rng)
+            char_ids, unknown = misspell(
+                char_ids, chosen, rng, model.bilm.config.padding
+            )
         if model.bilm.config.word_embedding_dim:
             unknown |= rng.random(len(used)) < self.options.word_dropout
             word_ids = np.where(unknown, UNKNOWN, words)

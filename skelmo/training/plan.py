@@ -16,12 +16,15 @@ from skelmo.training.state import TrainingOptions
 from skelmo.validation import is_whole
 
 # An architecture's fields that are parameters, by the same names: the others follow
-# from the vocabulary, or are of other programs' models.
+# from vocabulary and alphabet, or are of other programs' models.
 ARCHITECTURE = tuple(
     field.name
     for field in fields(BiLMConfig)
-    if field.name not in ("n_words", "token_projection", "lstm_projection")
-)
+    if field.name
+    not in (
+        "n_words", "n_characters", "token_projection", "lstm_projection", "forget_bias"
+    )
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -63,9 +66,11 @@ def plan_from(parameters: Mapping[str, Any], owner: str) -> Plan:
     """
     _check_word_embedding(parameters, owner)
     network = {name: parameters[name] for name in ARCHITECTURE}
-    network["filters"] = _check_filters(
-        parameters["filters"], parameters["max_characters"], owner
-    )
+    network["filters"] = ()
+    if parameters["char_embedding_dim"]:
+        network["filters"] = _check_filters(
+            parameters["filters"], parameters["max_characters"], owner
+        )
     network["lowercase"] = bool(parameters["lowercase"])
     vectors, checkpoint = parameters["init_word_vectors"], parameters["checkpoint"]
     return Plan(
@@ -132,6 +137,11 @@ def _check_word_embedding(parameters: Mapping[str, Any], owner: str) -> None:
     if parameters["init"] is not None:
         return  # sizes are those of that model, and checked when it is read
     word_dim, proj_size = parameters["word_embedding_dim"], parameters["proj_size"]
+    if not word_dim and not parameters["char_embedding_dim"]:
+        raise ValueError(
+            f"{owner} reads neither characters nor words, got char_embedding_dim=0 and "
+            f"word_embedding_dim=0. Set one of them to a size above 0."
+        )
     if parameters["tie_weights"] and word_dim != proj_size:
         raise ValueError(
             f"tie_weights=True of {owner} needs word_embedding_dim equal to proj_size, "

@@ -22,6 +22,7 @@ from skelmo.pretrained import registry
 from skelmo.pretrained.saved_model import FUNCTIONS, check_functions
 from skelmo.scoring.corpus import (
     Corpus,
+    choose_alphabet,
     choose_vocabulary,
     make_corpus,
     sequences_of,
@@ -254,12 +255,16 @@ def pretrain(
             max_vocabulary=plan.max_vocabulary,
             lowercase=(start or plan).config.lowercase,
         )
-    network = build_model(plan, vocabulary, options.seed, start)
+    alphabet = None if start is None else start.alphabet
+    if start is None and plan.config.characters == "codepoints":
+        alphabet = choose_alphabet(sequences, train, min_count=plan.min_count)
+    network = build_model(plan, vocabulary, options.seed, start, alphabet)
     first_epoch = 0 if start is None else start.n_epochs
     config = network.bilm.config
-    corpus = make_corpus(
-        sequences, TokenIndexer.of(vocabulary, config.max_characters, config.lowercase)
+    indexer = TokenIndexer.of(
+        vocabulary, config.max_characters, config.lowercase, alphabet
     )
+    corpus = make_corpus(sequences, indexer)
     loop = Loop(
         LanguageModeling(
             network,
@@ -279,7 +284,7 @@ def pretrain(
         tensors = {name: torch.tensor(a) for name, a in before.optimizer.items()}
         if is_of_the_same_kind(tensors, loop.optimizer, options):
             restore_optimizer(loop.optimizer, tensors)
-    truncation = count_truncation(sequences, config.max_characters)
+    truncation = count_truncation(sequences, indexer.characters)
 
     def result(network: LanguageModel) -> TrainedModel:
         remembered = {
@@ -296,6 +301,7 @@ def pretrain(
             corpus.unknown_share,
             truncation,
             remembered,
+            alphabet,
         )
         return model if before is None else _counted_on(before, model)
 
