@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from skelmo.text.codepoints import MARKERS, other_name
 
 CHARACTERS, WORDS = "char.dic", "word.dic"
-SPECIAL_WORDS = ("<bos>", "<eos>", "<oov>")  # in the order of a vocabulary here
 _PAD = "<pad>"
+SPECIAL_WORDS = ("<bos>", "<eos>", "<oov>", _PAD)  # in the order of a vocabulary here
 _SPACE = "\u3000"  # an entry of white space, which their reader strips from the line
 _ONE_ARCHIVE = "Take all files of one archive."
 

@@ -78,7 +78,7 @@ def tensor_bytes(arrays: dict[str, np.ndarray]) -> bytes:
 
 
 def _reason(error: Exception, shown: str, size: int) -> str:
-    asked = re.search(r"GLOBAL ([\w.]+)", str(error))
+    asked = re.search(r"GLOBAL (\w+(?:\.\w+)+)", str(error))
     if asked is not None:
         return (
             f"{shown}: must hold tensors alone, but asks for {asked[1]}, which could "
