@@ -11,6 +11,7 @@ import re
 import shutil
 import sqlite3
 import zipfile
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -23,6 +24,7 @@ from skelmo.cli.options import TableOptions
 from skelmo.cli.table_files import rows_of, table_of
 from skelmo.encoding.disk_cache import FILE_NAME, DiskCache
 from skelmo.nn.bilm import BiLMConfig
+from skelmo.pretrained import many_langs_format
 from skelmo.pretrained.bilm_format import read_bilm, write_bilm
 from skelmo.pretrained.safetensors_format import read_model, write_model
 from skelmo.pretrained.saved_model import SavedModel, expected_shapes
@@ -337,6 +339,79 @@ def bilm(directory, seed):
     return check
 
 
+def many_langs_model():
+    """Return a model of code points and words of random weights."""
+    rng, alphabet = np.random.default_rng(0), [*"abcdeéж好", "\u3000"]
+    words = ["<S>", "</S>", "<UNK>", "<pad>", "abc", "жé", "\u3000"]
+    config = replace(
+        CONFIG, characters="codepoints", n_characters=6 + len(alphabet),
+        word_embedding_dim=3, n_words=len(words), forget_bias=False, hidden_size=24,
+    )  # fmt: skip
+    shapes = expected_shapes(config)
+    shapes |= {"softmax.weight": (len(words), 7), "softmax.bias": (len(words),)}
+    arrays = {
+        name: rng.standard_normal(shape).astype(np.float32)
+        for name, shape in shapes.items()
+    }
+    return SavedModel(config, arrays, {}, words, alphabet=alphabet)
+
+
+def armed(case):
+    """Return tensors beside what would make a directory, as torch.save writes them."""
+    content, value = io.BytesIO(), {"a": torch.zeros(3), "b": Bomb(case.trap)}
+    is_archive = case.rng.random() < 0.5
+    torch.save(value, content, _use_new_zipfile_serialization=is_archive)
+    return content.getvalue()
+
+
+def put_many_langs(case, directory, whole):
+    """Write a damaged model; return its path."""
+    rng, files, dangerous = case.rng, dict(whole), armed(case)
+    pickles = [name for name in files if name.endswith(".pkl")]
+    chosen = rng.choices([*pickles, *pickles, *files], k=rng.choice((1, 1, 2)))
+    for name in dict.fromkeys(chosen):
+        pool = [*others(), *whole.values(), dangerous]
+        files[name] = case.damage(files[name], pool)
+        if rng.random() < 0.05:
+            files[name] = dangerous
+    place = fresh(directory / "place")
+    if rng.random() < 0.7:
+        for name, data in files.items():
+            (place / name).write_bytes(data)
+        return place
+    content = zipped(rng, files, case.bomb)
+    if rng.random() < 0.3:
+        content = case.damage(content, others())
+    (place / "model.zip").write_bytes(content)
+    return place / "model.zip"
+
+
+def many_langs(directory, seed):
+    """Return a check of files of ELMoForManyLangs: no sum of any of them to check."""
+    original = many_langs_model()
+    many_langs_format.write(original, directory / "whole")
+    whole = {path.name: path.read_bytes() for path in (directory / "whole").iterdir()}
+
+    def check(number):
+        case = Case(directory, "many_langs", seed, number)
+        path = put_many_langs(case, directory, whole)
+        found, error = error_or(lambda: many_langs_format.read(path))
+        case.check()
+        check_escape(directory)
+        if error is not None:
+            if str(path) not in str(error) or "weights_only" in str(error):
+                raise Wrong(f"a message that does not help: {error!r}")
+            raise error
+        if is_same(found, original) and found.alphabet == original.alphabet:
+            return "same"
+        check_sound(found)
+        if not found.arrays.keys() >= expected_shapes(found.config).keys():
+            raise Wrong("arrays are missing")
+        return "whole"
+
+    return check
+
+
 # Checkpoints.
 
 
@@ -551,6 +626,6 @@ def tables(directory, seed):
 
 
 PARTS = {
-    "model": model, "bilm": bilm, "checkpoint": checkpoint, "vectors": vectors,
-    "database": database, "tables": tables,
+    "model": model, "bilm": bilm, "many_langs": many_langs, "checkpoint": checkpoint,
+    "vectors": vectors, "database": database, "tables": tables,
 }  # fmt: skip

@@ -57,16 +57,19 @@ MODELS = {
 }  # fmt: skip
 
 
-def dictionaries(order):
+def dictionaries(words, characters, order="first"):
     """Return the numbers of words and characters, as their trainer gives them."""
     special = ["<oov>", "<bos>", "<eos>", "<pad>"]
-    words = [*special, *WORDS] if order == "first" else [*WORDS, *special]
-    text = "".join(token for sentence in SENTENCES for token in sentence)
-    known = [c for c in dict.fromkeys(text) if c not in UNSEEN]
+    words = [*special, *words] if order == "first" else [*words, *special]
+    known = [c for c in dict.fromkeys(characters) if c not in UNSEEN]
     # White space but the ideographic breaks their dictionaries.
     characters = [c for c in known if c == "\u3000" or c.split() == [c]]
     characters += ["<bos>", "<eos>", "<oov>", "<pad>", "<bow>", "<eow>"]
     return [{entry: k for k, entry in enumerate(each)} for each in (words, characters)]
+
+
+def text_of(sentences):
+    return "".join(token for sentence in sentences for token in sentence)
 
 
 def shake(module, seed):
@@ -78,8 +81,8 @@ def shake(module, seed):
             parameter.add_(noise, alpha=0.1)
 
 
-def make(name, directory, seed):
-    """Write a model into a directory, as their trainer does."""
+def make(config, words, characters, directory, seed, classifier=None):
+    """Write a model of random weights into a directory, as their trainer does."""
     from elmoformanylangs.frontend import Model
     from elmoformanylangs.modules.classify_layer import (
         SampledSoftmaxLayer,
@@ -87,11 +90,6 @@ def make(name, directory, seed):
     )
     from elmoformanylangs.modules.embedding_layer import EmbeddingLayer
 
-    encoder, embedder, order, classifier = MODELS[name]
-    config = json.loads(json.dumps(BASE))
-    config["encoder"].update(encoder)
-    config["token_embedder"].update(embedder)
-    words, characters = dictionaries(order)
     torch.manual_seed(seed)
 
     def embedding(size, numbers):
@@ -116,6 +114,7 @@ def make(name, directory, seed):
     for file, numbers in {"word.dic": words, "char.dic": characters}.items():
         lines = "".join(f"{entry}\t{number}\n" for entry, number in numbers.items())
         (directory / file).write_text(lines, encoding="utf-8", newline="")
+    name = directory.name
     paths = {"config_path": f"/home/somebody/configs/{name}.json", "seed": 1}
     (directory / "config.json").write_text(json.dumps(paths))
     (directory / f"{name}.json").write_text(json.dumps(config))
@@ -142,7 +141,12 @@ def main():
         directory = options.target / name
         shutil.rmtree(directory, ignore_errors=True)
         directory.mkdir()
-        make(name, directory, seed)
+        encoder, embedder, order, classifier = MODELS[name]
+        config = json.loads(json.dumps(BASE))
+        config["encoder"].update(encoder)
+        config["token_embedder"].update(embedder)
+        numbers = dictionaries(WORDS, text_of(SENTENCES), order)
+        make(config, *numbers, directory, seed, classifier)
         found = Embedder(str(directory)).sents2elmo(SENTENCES, output_layer=-2)
         np.savez(directory / "expected.npz", *found)
         print(name, [layers.shape for layers in found][:3])

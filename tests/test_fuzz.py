@@ -10,8 +10,8 @@ if not BENCHMARKS.is_dir():
     pytest.skip("benchmarks are not part of this copy", allow_module_level=True)
 
 CASES = {
-    "tokenizer": 4, "encoder": 2, "model": 60, "bilm": 60, "checkpoint": 60,
-    "vectors": 80, "database": 12, "tables": 100,
+    "tokenizer": 4, "encoder": 2, "model": 60, "bilm": 60, "many_langs": 60,
+    "checkpoint": 60, "vectors": 80, "database": 12, "tables": 100,
 }  # fmt: skip
 
 

@@ -123,16 +123,3 @@ def test_other_names_are_directories(language_model, texts, tmp_path, monkeypatc
         ElmoVectorizer(language_model=frozen, cache=name).fit_transform(texts[:3])
         assert cache_info(name).entries == 3
     assert len(list(tmp_path.iterdir())) == 3
-
-
-def test_a_model_of_many_languages_is_named(tmp_path):
-    for name in ("config.json", "char.dic", "word.dic", "encoder.pkl"):
-        (tmp_path / name).write_text("{}")
-    (tmp_path / "token_embedder.pkl").write_text("")
-    message = (
-        f"{tmp_path}: holds a model of ELMoForManyLangs (char.dic, config.json, "
-        f"encoder.pkl, token_embedder.pkl, word.dic), which cannot be read. Give a "
-        f"model of skelmo, AllenNLP or bilm-tf."
-    )
-    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
-        ElmoVectorizer(language_model=tmp_path).fit(["a"])

@@ -4,6 +4,7 @@ import json
 import re
 import shlex
 import sys
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -178,6 +179,27 @@ def test_info_knows_little_of_a_foreign_model(said, tmp_path):
     text = said("info", tmp_path / "m")
     assert re.search(r"^vocabulary +none$", text, re.M)
     assert "trained" not in text
+
+
+MANY_LANGS = Path(__file__).parent / "data" / "many_langs"
+
+
+def test_info_and_convert_know_models_of_other_languages(said, tmp_path):
+    source, own, again = MANY_LANGS / "words", tmp_path / "own", tmp_path / "again"
+    text = said("info", source)
+    assert re.search(r"^characters +none: words alone$", text, re.M)
+    assert re.search(r"^word embedding +13 words of 5$", text, re.M)
+    text = said("info", MANY_LANGS / "words-characters")
+    filters = "filters 4 of 1, 3 of 2, 5 of 3, 4 of 5, 6 of 7"
+    known = registry.load(MANY_LANGS / "words-characters").alphabet
+    line = (
+        rf"^characters +50 of a token, {filters}; {len(known)} code points are known$"
+    )
+    assert re.search(line, text, re.M)
+    said("convert", source, own)
+    assert_same_model(read_model(own), registry.load(source))
+    said("convert", own, again, "--to", "elmoformanylangs")
+    assert_same_model(registry.load(again), registry.load(source))
 
 
 def test_convert_there_and_back(said, model_path, tmp_path, capsys):

@@ -89,7 +89,7 @@ def test_an_unknown_name_lists_what_there_is(monkeypatch, name):
     message = (
         f"No language model {name!r}: it is neither a bundled name (de, en) nor a "
         "directory or zip archive. Pass a bundled name or the directory of a model of "
-        "skelmo, AllenNLP or bilm-tf."
+        "skelmo, AllenNLP, bilm-tf or ELMoForManyLangs."
     )
 
     with pytest.raises(FileNotFoundError, match=f"^{re.escape(message)}$"):
@@ -211,8 +211,9 @@ def test_a_directory_of_other_files_is_listed(tmp_path, names, found):
     for name in names:
         (tmp_path / name).touch()
     message = (
-        f"{tmp_path}: must hold a model of skelmo (config.json, weights.safetensors) "
-        "or of AllenNLP or bilm-tf (options.json and one .hdf5 file), found "
+        f"{tmp_path}: must hold a model of skelmo (config.json, weights.safetensors), "
+        "of AllenNLP or bilm-tf (options.json and one .hdf5 file) or of "
+        "ELMoForManyLangs (encoder.pkl, token_embedder.pkl and more), found "
         f"{found}. Give the directory in which these files lie."
     )
 

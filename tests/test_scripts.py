@@ -141,3 +141,57 @@ def test_without_a_vocabulary_nothing_is_known_of_scripts(language_model):
     model = copy.copy(language_model)
     model.model_ = dataclasses.replace(model.model_, vocabulary=None)
     ElmoVectorizer(language_model=FrozenEstimator(model)).fit(CHINESE)
+
+
+WORDS_OF_CHINESE = ["房间", "很", "干净", "服务", "不错", "下次", "早餐", "位置", "太"]
+SEGMENTED = [["房间", "很", "干净", "，", "服务", "也", "不错"], ["早餐", "一般"]]
+UNSEGMENTED = (
+    "ElmoVectorizer: {}, but the language model was trained on words, as a segmenter "
+    "cuts them. Set tokenizer to one, as in tokenizer=jieba.lcut of the package jieba."
+)
+
+
+def chinese_model(language_model, vocabulary, alphabet=None):
+    """Return a fitted model that seems to have read Chinese."""
+    model = copy.copy(language_model)
+    if vocabulary is not None:
+        vocabulary = ["<S>", "</S>", "<UNK>", *vocabulary]
+    model.model_ = dataclasses.replace(
+        model.model_, vocabulary=vocabulary, alphabet=alphabet
+    )
+    return FrozenEstimator(model)
+
+
+@pytest.mark.parametrize(
+    ("documents", "given", "found"),
+    [
+        (CHINESE, "text", "100% of the Chinese tokens are single characters"),
+        (
+            [["房间很干净服务也不错下次还会来"], ["早餐一般位置很好"]],
+            "tokens",
+            "Chinese tokens have 12 characters on average",
+        ),
+    ],
+)
+@pytest.mark.parametrize("vocabulary", [WORDS_OF_CHINESE, None])
+@pytest.mark.filterwarnings("ignore:.* of the tokens are of scripts")
+def test_fit_warns_of_chinese_that_nobody_segmented(
+    documents, given, found, vocabulary, language_model
+):
+    frozen = chinese_model(language_model, vocabulary, alphabet=["好"])
+    elmo = ElmoVectorizer(frozen, input=given)
+    message = UNSEGMENTED.format(found)
+    # The first warning that is not ignored.
+    with pytest.warns(UserWarning, match=f"^{re.escape(message)}$"):
+        elmo.fit(documents)
+
+
+def test_nobody_is_warned_who_segments_or_need_not(language_model):
+    words = chinese_model(language_model, WORDS_OF_CHINESE)
+    ElmoVectorizer(words, input="tokens").fit(SEGMENTED)
+    read = [*"房间很干净服务也不错，下次还会来早餐般位置好太差了一"]
+    characters = chinese_model(language_model, read)
+    ElmoVectorizer(characters).fit(CHINESE)
+    ElmoVectorizer(chinese_model(language_model, None)).fit(CHINESE)
+    japanese = ["部屋はとても清潔です。また来たいと思います。"]
+    ElmoVectorizer(chinese_model(language_model, None, ["部"])).fit(japanese)

@@ -17,7 +17,7 @@ from skelmo.version import __version__
 FORMATS = ("csv", "tsv", "jsonl", "parquet", "txt")
 POOLINGS = ("mean", "max", "min", "last", "std")
 DEFAULT_POOLING = ("mean", "std")
-WRITABLE = ("skelmo", "allennlp")
+WRITABLE = ("skelmo", "allennlp", "elmoformanylangs")
 FEATURE_FORMATS = ("npy", "npz", "csv", "parquet")
 
 _DESCRIPTION = "ELMo language models: train, evaluate, encode with them."
@@ -55,7 +55,8 @@ anew. What comes from stdin starts anew, too.""",
     "convert": """\
   skelmo convert my-elmo my-elmo-small --dtype float16
   skelmo convert my-elmo for-allennlp --to allennlp
-  skelmo convert elmo_2x1024_128 english""",
+  skelmo convert elmo_2x1024_128 english
+  skelmo convert 142.zip german""",
     "compare": """\
   skelmo compare reviews.csv --text text --label stars --out report.html
   skelmo compare reviews.csv --text text --label stars --representations tfidf \\

@@ -48,6 +48,7 @@ def _found(model: SavedModel, path: Path) -> dict[str, Any]:
         "architecture": config_to_json(model.config),
         "features_per_layer": model.config.n_features,
         "weights": sum(array.size for array in drop_tied(arrays).values()),
+        "alphabet": None if model.alphabet is None else len(model.alphabet),
         "vocabulary": None if model.vocabulary is None else len(model.vocabulary),
         "softmax": softmax is not None and bool(len(softmax)),
         "skelmo_version": settings.get("skelmo_version"),
@@ -58,13 +59,12 @@ def _found(model: SavedModel, path: Path) -> dict[str, Any]:
 
 def _rows(found: dict[str, Any]) -> list[tuple[str, str]]:
     config, training = found["architecture"], found["training"]
-    filters = ", ".join(f"{n} of {width}" for width, n in config["filters"])
     words = found["vocabulary"]
     rows = [
         ("model", found["source"]),
         ("size", f"{found['bytes'] / 1e6:,.1f} MB, {found['weights']:,} weights"),
         ("sha256", found["sha256"]),
-        ("characters", f"{config['max_characters']} of a token, filters {filters}"),
+        ("characters", _characters(found)),
         ("LSTM", f"{config['num_layers']} layers of {config['hidden_size']}/"
          f"{config['proj_size']} in each direction"),
         ("features", f"{found['features_per_layer']:,} a layer, "
@@ -85,6 +85,16 @@ def _rows(found: dict[str, Any]) -> list[tuple[str, str]]:
     if found["skelmo_version"]:
         rows.append(("saved by", f"skelmo {found['skelmo_version']}"))
     return rows
+
+
+def _characters(found: dict[str, Any]) -> str:
+    config = found["architecture"]
+    if not config["filters"]:
+        return "none: words alone"
+    filters = ", ".join(f"{n} of {width}" for width, n in config["filters"])
+    text = f"{config['max_characters']} of a token, filters {filters}"
+    n_known = found["alphabet"]
+    return text if n_known is None else f"{text}; {n_known:,} code points are known"
 
 
 def _training_rows(training: dict[str, Any]) -> list[tuple[str, str]]:

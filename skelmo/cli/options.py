@@ -184,7 +184,7 @@ class ConvertOptions:
         Directory, archive or name of a model.
     target : Path
         Directory to write.
-    to : {"skelmo", "allennlp"}
+    to : {"skelmo", "allennlp", "elmoformanylangs"}
     dtype : {"float32", "float16"}
     force : bool
         Whether a model there is replaced.

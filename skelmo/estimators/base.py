@@ -18,7 +18,7 @@ from skelmo.estimators.callbacks import CallbackSupportMixin
 from skelmo.estimators.documentation import LinkMixin
 from skelmo.models.trained import TrainedModel
 from skelmo.nn.device import has_bfloat16
-from skelmo.text.scripts import known_scripts, script_counts
+from skelmo.text.scripts import known_scripts, script_counts, script_of
 from skelmo.text.sequences import Sequences
 from skelmo.text.vocabulary import UNKNOWN
 from skelmo.validation import (
@@ -32,6 +32,9 @@ from skelmo.version import __version__
 
 TOKENS_LOOKED_AT = 10_000  # to tell the script of texts
 KANA_OF_JAPANESE = 0.05  # beside ideographs: in Chinese they stand in names alone
+# Of Chinese tokens that a segmenter cut, about half have one character, few have more
+# than four.
+SINGLE_CHARACTERS, LONG_WORDS = 0.9, 6.0
 
 Method = TypeVar("Method", bound=Callable[..., Any])
 
@@ -233,3 +236,58 @@ def warn_of_unread_script(
         UserWarning,
         stacklevel=stack_level(),
     )
+
+
+def warn_of_unsegmented_chinese(
+    model: TrainedModel, sequences: Sequences, owner: str
+) -> None:
+    """Warn if a language model of Chinese words is to read characters or sentences.
+
+    Parameters
+    ----------
+    model : TrainedModel
+        Without a vocabulary, one of code points is taken for one of words.
+    sequences : Sequences
+        A sample of their tokens is looked at.
+    owner : str
+        The class that asks, for the message.
+
+    Warns
+    -----
+    UserWarning
+        If more than half of the tokens are Chinese, and nearly all of them are single
+        characters, or they are far longer than words.
+    """
+    tokens = sequences.some_tokens(TOKENS_LOOKED_AT)
+    scripts = script_counts(tokens)
+    n, kana = scripts["Han"], scripts["Hiragana"] + scripts["Katakana"]
+    if 2 * n <= scripts.total() - scripts[None] or kana >= KANA_OF_JAPANESE * n:
+        return
+    chinese = {token: k for token, k in tokens.items() if script_of(token) == "Han"}
+    single = sum(k for token, k in chinese.items() if len(token) == 1) / n
+    length = sum(k * len(token) for token, k in chinese.items()) / n
+    if single < SINGLE_CHARACTERS and length < LONG_WORDS:
+        return
+    if not model.once("Chinese words", lambda: _reads_chinese_words(model)):
+        return
+    found = (
+        f"{single:.0%} of the Chinese tokens are single characters"
+        if single >= SINGLE_CHARACTERS
+        else f"Chinese tokens have {length:.0f} characters on average"
+    )
+    warnings.warn(
+        f"{owner}: {found}, but the language model was trained on words, as a "
+        f"segmenter cuts them. Set tokenizer to one, as in tokenizer=jieba.lcut of the "
+        f"package jieba.",
+        UserWarning,
+        stacklevel=stack_level(),
+    )
+
+
+def _reads_chinese_words(model: TrainedModel) -> bool:
+    rows = model.indexer.rows
+    if not rows:
+        return model.alphabet is not None
+    words = [word for word in rows if script_of(word) == "Han"]
+    several = sum(len(word) > 1 for word in words)
+    return "Han" in known_scripts(rows) and 2 * several > len(words)

@@ -32,6 +32,7 @@ from skelmo.estimators.base import (
     undone_on_failure,
     warn_of_slow_precision,
     warn_of_unread_script,
+    warn_of_unsegmented_chinese,
 )
 from skelmo.estimators.callbacks import fit_task, training_task
 from skelmo.estimators.language_model import (
@@ -474,6 +475,7 @@ default=("mean", "std")
                 self._train(model, distinct, X, task)
             else:
                 warn_of_unread_script(model.model_, distinct.sequences, owner)
+                warn_of_unsegmented_chinese(model.model_, distinct.sequences, owner)
             features = self._features_of(model, choice, pooling, parameters)
             self._warn_of_slow_precision(features.settings, features.model)
             truncation, pooled, mix = features.truncation(distinct), None, None

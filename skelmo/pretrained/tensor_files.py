@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -46,7 +47,9 @@ def read_tensors(path: Path, *, shown: str) -> dict[str, np.ndarray]:
             "web page may have been saved in its place."
         )
     try:
-        found = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # torch's, of damage
+            found = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # of damage, torch knows no one kind
         if isinstance(error, OSError) and error.errno is not None:
             raise

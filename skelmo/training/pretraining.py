@@ -255,9 +255,7 @@ def pretrain(
             max_vocabulary=plan.max_vocabulary,
             lowercase=(start or plan).config.lowercase,
         )
-    alphabet = None if start is None else start.alphabet
-    if start is None and plan.config.characters == "codepoints":
-        alphabet = choose_alphabet(sequences, train, min_count=plan.min_count)
+    alphabet = _find_alphabet(sequences, train, plan, start)
     network = build_model(plan, vocabulary, options.seed, start, alphabet)
     first_epoch = 0 if start is None else start.n_epochs
     config = network.bilm.config
@@ -316,6 +314,20 @@ def pretrain(
     if state.diverged:
         _warn_of_divergence(state, options, owner)
     return result(network)
+
+
+def _find_alphabet(
+    sequences: Sequences,
+    train: NDArray[np.int64],
+    plan: Plan,
+    start: TrainedModel | None,
+) -> list[str] | None:
+    """Return the alphabet of the model to go on from, or a new one if one is read."""
+    if start is not None:
+        return start.alphabet
+    if plan.config.characters == "bytes":
+        return None
+    return choose_alphabet(sequences, train, min_count=plan.min_count)
 
 
 def _counted_on(before: TrainedModel, model: TrainedModel) -> TrainedModel:
