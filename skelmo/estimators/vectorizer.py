@@ -71,10 +71,10 @@ class ElmoVectorizer(TransformerMixin, DocumentEstimator):
     language_model : str, os.PathLike, ElmoLanguageModel, FrozenEstimator or None, \
 default="en"
         "en" or "zh", the English and the Chinese model that come with skelmo; a
-        directory or zip archive with a model of skelmo, AllenNLP or bilm-tf; an
-        `ElmoLanguageModel`, cloned and trained inside `fit` on the documents given; or
-        ``FrozenEstimator(fitted_model)``, used as it is. None trains an
-        ``ElmoLanguageModel()``.
+        directory or zip archive with a model of skelmo, AllenNLP, bilm-tf or
+        ELMoForManyLangs; an `ElmoLanguageModel`, cloned and trained inside `fit` on
+        the documents given; or ``FrozenEstimator(fitted_model)``, used as it is. None
+        trains an ``ElmoLanguageModel()``.
     layers : {"mean", "top", "concat", "learned"}, int or list of int, \
 default="concat"
         Layers to use; 0 is the character CNN, -1 the top. "mean" averages all layers;
