@@ -6,6 +6,7 @@ import pytest
 from reference_elmo import token_to_ids
 
 from skelmo.scoring.corpus import (
+    choose_alphabet,
     choose_vocabulary,
     count_tokens,
     make_corpus,
@@ -54,6 +55,15 @@ def test_vocabulary_is_chosen_from_the_documents_trained_on():
     assert got == [*special, "cat", "the"]
     got = choose_vocabulary(sequences, np.arange(4), min_count=1, max_vocabulary=5)
     assert got == [*special, "the", "cat"]
+
+
+def test_alphabet_is_chosen_from_the_documents_trained_on():
+    documents = [[["aab", "<S>", "b"]], [["zzz"]], [["b\ud800\ud800", "aé"]]]
+    sequences = index_documents(documents)
+    which = np.array([0, 2])
+    assert choose_alphabet(sequences, which, min_count=2) == ["a", "b"]
+    assert choose_alphabet(sequences, which, min_count=1) == ["a", "b", "é"]
+    assert choose_alphabet(sequences, np.array([1]), min_count=4) == []
 
 
 @pytest.mark.parametrize("chunk", [1, 3, 100])

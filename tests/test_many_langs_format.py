@@ -2,6 +2,7 @@
 
 import json
 import os
+import pickle
 import re
 import shutil
 import zipfile
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.frozen import FrozenEstimator
 from tiny_models import assert_same_model, tiny_model
 
 from skelmo import ElmoLanguageModel, ElmoVectorizer
@@ -175,6 +177,31 @@ def test_a_sentence_is_the_same_in_any_batch_order_and_call(name):
         other = again[len(sentences) - 1 - k]
         assert_allclose(alone, one, rtol=0, atol=1e-6)
         assert_allclose(other, one, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_pickle_and_a_copy_give_the_same(name):
+    model = ElmoLanguageModel.load(DATA / name, input="tokens", device="cpu")
+    again = pickle.loads(pickle.dumps(model))
+    assert again.model_.alphabet == model.model_.alphabet
+    assert again.model_.digest == model.model_.digest
+    vectors = [
+        ElmoVectorizer(FrozenEstimator(each), input="tokens").transform(sentences_of())
+        for each in (model, again)
+    ]
+    assert_array_equal(*vectors)
+
+
+def test_models_of_other_alphabets_are_told_apart(tmp_path):
+    # Of the same weights: a cache must not take the one for the other.
+    model = registry.load(DATA / "words-characters")
+    turned = replace(model, alphabet=model.alphabet[::-1])
+    write_model(turned, tmp_path)
+    digests = {
+        ElmoLanguageModel.load(path).model_.digest
+        for path in (DATA / "words-characters", tmp_path)
+    }
+    assert len(digests) == 2
 
 
 def test_the_mean_of_the_layers_is_their_output_layer_minus_1():

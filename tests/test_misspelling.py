@@ -5,6 +5,7 @@ import pytest
 
 from skelmo import ElmoLanguageModel
 from skelmo.text.characters import PADDING, encode_tokens
+from skelmo.text.codepoints import CodePoints
 from skelmo.text.vocabulary import UNKNOWN
 from skelmo.training import language_modeling
 from skelmo.training.misspelling import misspell
@@ -62,6 +63,36 @@ def test_the_seed_decides_and_nothing_is_changed_in_place():
     np.testing.assert_array_equal(one, other)
     assert (one != third).any()
     np.testing.assert_array_equal(char_ids, encode_tokens(TOKENS))
+
+
+def test_code_points_of_any_script_are_misspelt_and_stay_whole():
+    tokens = ["straße", "天氣很好", "👩‍👩‍👧", "ab", "", "x" * 48, "тест", "<S>"]
+    characters = CodePoints(sorted({*"".join(tokens)}))
+    char_ids = characters(tokens)
+    chosen = np.ones(len(tokens), dtype=bool)
+    chosen[6] = False
+    found, changed = misspell(
+        char_ids, chosen, np.random.default_rng(0), characters.padding
+    )
+    assert changed.tolist() == [True, True, True, *[False] * 5]
+    np.testing.assert_array_equal(found[~changed], char_ids[~changed])
+    known = "".join(characters.alphabet)
+    for row, token in zip(found[changed], tokens, strict=False):
+        inside = [k for k in row.tolist() if k != characters.padding]
+        assert (inside[0], inside[-1]) == (5, 4)
+        assert abs(len(inside) - 2 - len(token)) <= 1
+        assert all(known[k - 6] for k in inside[1:-1])
+
+
+def test_tokens_of_unknown_code_points_are_left_alone():
+    characters = CodePoints(["a"])
+    char_ids = characters(["日本語", "тест"])
+    chosen = np.ones(2, dtype=bool)
+    found, changed = misspell(
+        char_ids, chosen, np.random.default_rng(0), characters.padding
+    )
+    assert not changed.any()
+    np.testing.assert_array_equal(found, char_ids)
 
 
 @pytest.mark.parametrize("word_embedding_dim", [0, 4])

@@ -55,6 +55,30 @@ def test_all_of_an_architecture_that_a_user_may_choose_is_a_parameter():
     assert known == set(LANGUAGE_MODEL)
 
 
+def test_what_later_fields_do_not_change_is_told_as_before():
+    # Hashes of models and names of runs are made of it.
+    earlier = {each.name for each in fields(BiLMConfig) if "later" not in each.metadata}
+    assert {*BiLMConfig().told} == earlier
+    assert repr(BiLMConfig()).endswith("proj_clip=3.0, skip_connections=True)")
+    config = BiLMConfig(characters="codepoints", n_characters=9, forget_bias=False)
+    assert {*config.told} - earlier == {"characters", "n_characters", "forget_bias"}
+    assert repr(config).endswith(
+        "characters='codepoints', n_characters=9, forget_bias=False)"
+    )
+
+
+def test_neither_characters_nor_words_is_refused():
+    given = parameters(char_embedding_dim=0)
+    message = (
+        "Owner reads neither characters nor words, got char_embedding_dim=0 and "
+        "word_embedding_dim=0. Set one of them to a size above 0."
+    )
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        plan_from(given, "Owner")
+    words = plan_from({**given, "word_embedding_dim": 3}, "Owner").config
+    assert (words.filters, words.word_embedding_dim) == ((), 3)
+
+
 @pytest.mark.parametrize(
     ("filters", "expected"),
     [
