@@ -212,6 +212,18 @@ def test_the_mean_of_the_layers_is_their_output_layer_minus_1():
         assert_allclose(tokens, expected[name].mean(axis=0), rtol=0, atol=TOLERANCE)
 
 
+def test_of_tokens_beyond_48_characters_is_warned_by_characters():
+    message = (
+        "ElmoVectorizer: 1 tokens in 1 documents are longer than the 48 characters "
+        "that the language model reads of a token; the rest of them is ignored. Use a "
+        "tokenizer that cuts shorter tokens if that matters."
+    )
+    elmo = ElmoVectorizer(DATA / "words-characters", input="tokens")
+    with pytest.warns(UserWarning, match=f"^{re.escape(message)}$"):
+        elmo.transform([["語" * 48, "語" * 49]])
+    elmo.transform([["語" * 48, "é" * 48]])  # a warning is an error here
+
+
 # The configuration.
 
 
