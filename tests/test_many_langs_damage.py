@@ -408,3 +408,15 @@ def test_a_single_file_asks_for_its_directory(directory):
         f"directory that holds it with the model's other files: '{directory}'."
     )
     assert_refused(path, message)
+
+
+def test_an_archive_without_its_end_is_told(directory):
+    # torch then asks the system for places before the file's begin.
+    path = directory / "encoder.pkl"
+    content = b"PK\x03\x04" + path.read_bytes()[4:]
+    path.write_bytes(content)
+    message = (
+        f"{path}: torch cannot read tensors from this file of {len(content):,} bytes; "
+        f"it was cut short or damaged, or holds something else (OSError). {AGAIN}"
+    )
+    assert_refused(directory, message)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import re
 import warnings
@@ -51,7 +52,8 @@ def read_tensors(path: Path, *, shown: str) -> dict[str, np.ndarray]:
             warnings.simplefilter("ignore")  # torch's, of damage
             found = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # of damage, torch knows no one kind
-        if isinstance(error, OSError) and error.errno is not None:
+        # Of a damaged archive, torch asks the system for places that there are not.
+        if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
             raise
         # Without torch's own message, which tells how to open it all the same.
         raise ValueError(_reason(error, shown, size)) from None
