@@ -100,10 +100,32 @@ def test_shrink_is_soft_thresholding_of_matrices():
     with torch.no_grad():
         model.weight.copy_(torch.tensor([[0.5, -0.5], [0.05, -0.05], [0.0, 0.1]]))
     bias = model.bias.detach().clone()
-    shrink(model, 0.1)
+    shrink(model.parameters(), 0.1)
     expected = torch.tensor([[0.4, -0.4], [0.0, 0.0], [0.0, 0.0]])
     torch.testing.assert_close(model.weight.detach(), expected)
     torch.testing.assert_close(model.bias.detach(), bias, rtol=0, atol=0)
+
+
+def test_shrink_leaves_what_is_not_trained():
+    model = Line()
+    model.weight.requires_grad_(False)
+    before = model.weight.clone()
+    shrink(model.parameters(), 0.1)
+    assert torch.equal(model.weight, before)
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_a_parameter_may_have_a_rate_of_its_own(solver):
+    scales, model = {"weight": 0.25, "bias": 1.0}, Line()
+    options = replace(OPTIONS, solver=solver, alpha=0.3)
+    start = {k: v.detach().numpy() for k, v in Line().named_parameters()}
+    expected = {
+        "weight": by_hand(solver, start["weight"], 0.3, 4, rate=0.025),
+        "bias": by_hand(solver, start["bias"], 0.0, 4, rate=0.1),
+    }
+    train(model, make_optimizer(model, options, scales), range(1, 5))
+    for name, value in model.named_parameters():
+        np.testing.assert_allclose(value.detach(), expected[name], rtol=2e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize("momentum", [0.0, 0.9])

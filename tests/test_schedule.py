@@ -16,6 +16,7 @@ FORMULAS = {
     "constant": lambda p: np.ones_like(p),
     "adaptive": lambda p: np.ones_like(p),
     "decay": lambda p: 2.0 ** (-5.0 * p),
+    "slanted": lambda p: 1.0 - p * 31 / 32,
     "cosine": lambda p: 0.01 + 0.99 * (1.0 + np.cos(np.pi * p)) / 2.0,
 }
 

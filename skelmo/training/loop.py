@@ -10,7 +10,7 @@ import logging
 import math
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from numbers import Integral
 from pathlib import Path
@@ -54,6 +54,9 @@ class Loop:
         Epochs that the weights have behind them; decides the random draws.
     clock : callable, default=time.perf_counter
         Gives the time in seconds.
+    rate_scales : mapping of str to float, optional
+        What the learning rate of each parameter is multiplied by, by its name; by
+        default 1.
 
     Attributes
     ----------
@@ -71,12 +74,13 @@ class Loop:
         checkpointer: Checkpointer | None = None,
         first_epoch: int = 0,
         clock: Callable[[], float] = time.perf_counter,
+        rate_scales: Mapping[str, float] | None = None,
     ) -> None:
         self.objective, self.options, self.observer = objective, options, observer
         self.checkpointer, self.first_epoch = checkpointer, first_epoch
         self.clock = clock
         self.module = objective.module
-        self.optimizer = make_optimizer(self.module, options)
+        self.optimizer = make_optimizer(self.module, options, rate_scales)
         self.state = TrainingState()
         self.best_weights = _copy(self.module.state_dict())
         self.last_write, self.has_warned = clock(), False
@@ -262,7 +266,7 @@ class Loop:
         key = [options.seed, self.first_epoch + state.epoch, state.step]
         rng = np.random.default_rng(key)
         for group in self.optimizer.param_groups:
-            group["lr"] = rate
+            group["lr"] = rate * group["scale"]
         self.optimizer.zero_grad(set_to_none=True)
         loss = self.objective.loss(batch, rng)
         loss.backward()
@@ -279,7 +283,8 @@ class Loop:
             )
         self.optimizer.step()
         if options.l1:
-            shrink(self.module, rate * options.l1)
+            for group in self.optimizer.param_groups:
+                shrink(group["params"], rate * group["scale"] * options.l1)
 
     def _max_validation(self) -> int | None:
         """Return the units that may be evaluated in the time for it, in each epoch.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import torch
@@ -19,16 +20,38 @@ _REMEMBERED = {
 
 
 def make_optimizer(
-    model: torch.nn.Module, options: TrainingOptions
+    model: torch.nn.Module,
+    options: TrainingOptions,
+    scales: Mapping[str, float] | None = None,
 ) -> torch.optim.Optimizer:
-    """Return the solver; `alpha` decays matrices, not biases."""
-    weights = [p for p in model.parameters() if p.requires_grad and p.ndim > 1]
-    biases = [p for p in model.parameters() if p.requires_grad and p.ndim < 2]
-    groups: list[dict[str, Any]] = [
-        {"params": weights, "weight_decay": options.alpha},
-        {"params": biases, "weight_decay": 0.0},
-    ]
+    """Return the solver; `alpha` decays matrices, not biases.
+
+    Parameters
+    ----------
+    model : torch.nn.Module
+        Parameters that need no gradient are left out.
+    options : TrainingOptions
+    scales : mapping of str to float, optional
+        What the learning rate of each parameter is multiplied by, by its name; by
+        default 1. Whoever sets the rate of a group multiplies by its "scale".
+
+    Returns
+    -------
+    optimizer : torch.optim.Optimizer
+    """
+    trained = [(n, p) for n, p in model.named_parameters() if p.requires_grad]
+    by_scale: dict[float, list[torch.nn.Parameter]] = {}
+    for name, parameter in trained:
+        scale = 1.0 if scales is None else scales[name]
+        by_scale.setdefault(scale, []).append(parameter)
     rate = options.learning_rate_init
+    groups: list[dict[str, Any]] = []
+    for scale, parameters in (by_scale or {1.0: []}).items():
+        matrices = [p for p in parameters if p.ndim > 1]
+        biases = [p for p in parameters if p.ndim < 2]
+        for params, decay in ((matrices, options.alpha), (biases, 0.0)):
+            own = {"lr": rate * scale, "scale": scale, "weight_decay": decay}
+            groups.append({"params": params, **own})
     if options.solver == "adam":
         return torch.optim.AdamW(groups, lr=rate, betas=(0.9, 0.99), fused=True)
     if options.solver == "sgd":
@@ -38,14 +61,15 @@ def make_optimizer(
     return torch.optim.Adagrad(groups, lr=rate, initial_accumulator_value=0.1)
 
 
-def shrink(model: torch.nn.Module, threshold: float) -> None:
+def shrink(parameters: Iterable[Tensor], threshold: float) -> None:
     """Move every weight of a matrix towards 0 by `threshold`, stopping there.
 
-    The proximal step of the L1 penalty: it makes weights exactly zero.
+    The proximal step of the L1 penalty: it makes weights exactly zero. Parameters that
+    need no gradient stay as they are.
     """
     with torch.no_grad():
-        for parameter in model.parameters():
-            if parameter.ndim > 1:
+        for parameter in parameters:
+            if parameter.ndim > 1 and parameter.requires_grad:
                 kept = (parameter.abs() - threshold).clamp_(min=0.0)
                 parameter.copy_(kept.mul_(parameter.sign()))
 
