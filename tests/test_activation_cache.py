@@ -55,6 +55,19 @@ def test_what_is_kept_cannot_be_changed():
     np.testing.assert_array_equal(found, value(0))
 
 
+def test_what_can_be_changed_no_more_is_kept_without_a_copy():
+    cache, given = MemoryCache(), value(0)
+    given.flags.writeable = False
+    cache.put([key(0)], [given])
+    assert cache.get([key(0)])[0] is given
+    whole = value(1)
+    part = whole[:2]
+    part.flags.writeable = False
+    cache.put([key(1)], [part])
+    whole[:] = 0.0
+    np.testing.assert_array_equal(cache.get([key(1)])[0], value(1)[:2])
+
+
 def test_what_is_there_already_is_kept():
     cache = MemoryCache()
     cache.put([key(0)], [value(0)])

@@ -55,7 +55,8 @@ class _Entry:
     def __init__(self, value: NDArray[np.float32], which: tuple[int, ...]) -> None:
         # Whoever reads it later must not find what the giver writes to.
         self.value = value if len(which) == len(value) else value[list(which)]
-        if self.value.base is not None or self.value is value:
+        given = self.value is value and value.flags.writeable
+        if self.value.base is not None or given:
             self.value = self.value.copy()
         self.value.flags.writeable = False
         self.which, self.n_bytes = which, self.value.nbytes + _ENTRY_BYTES
@@ -160,12 +161,13 @@ class MemoryCache:
             del self.missed[next(iter(self.missed))]
 
     def put(self, keys: Sequence[bytes], values: Sequence[NDArray[np.float32]]) -> None:
-        """Keep copies of values, in so far as there is room.
+        """Keep values, in so far as there is room.
 
         Parameters
         ----------
         keys : sequence of bytes
         values : sequence of ndarray
+            Copied, but those that are read-only and no part of another array.
         """
         with self.lock:
             self.misses += len(keys)

@@ -16,6 +16,7 @@ from skelmo.models import shared
 from skelmo.text import token_memory
 
 _memory = MemoryCache()
+_memory_of_tokens = MemoryCache()
 _ALIKE = 0.8  # two words, by the share of their letters that match
 
 
@@ -34,6 +35,22 @@ def cache_of(cache: str | os.PathLike[str] | None) -> ActivationCache | None:
         return None
     _check_spelling(cache)
     return _memory if cache == "memory" else DiskCache(cache)
+
+
+def token_cache_of(cache: str | os.PathLike[str] | None) -> ActivationCache | None:
+    """Return the cache for activations of single tokens, by the same parameter.
+
+    In memory they are kept apart: large, they would drive pooled ones out.
+
+    Parameters
+    ----------
+    cache : {"memory"}, path-like or None
+
+    Returns
+    -------
+    cache : ActivationCache or None
+    """
+    return _memory_of_tokens if cache == "memory" else cache_of(cache)
 
 
 def _check_spelling(cache: str | os.PathLike[str]) -> None:
@@ -66,7 +83,7 @@ def models_directory(cache: str | os.PathLike[str]) -> Path | None:
 
 
 def cache_info(cache: str | os.PathLike[str] = "memory") -> CacheInfo:
-    """Return what a cache of pooled activations holds, and what it was good for.
+    """Return what a cache of activations holds, and what it was good for.
 
     Parameters
     ----------
@@ -86,11 +103,15 @@ def cache_info(cache: str | os.PathLike[str] = "memory") -> CacheInfo:
     >>> skelmo.cache_info()
     CacheInfo(hits=0, misses=0, entries=0, bytes=0)
     """
-    return _named(cache, "cache_info").info()
+    pooled = _named(cache, "cache_info").info()
+    if cache != "memory":
+        return pooled
+    of_tokens = _memory_of_tokens.info()
+    return CacheInfo(*(a + b for a, b in zip(pooled, of_tokens, strict=True)))
 
 
 def clear_cache(cache: str | os.PathLike[str] = "memory") -> None:
-    """Empty a cache of pooled activations.
+    """Empty a cache of activations.
 
     Parameters
     ----------
@@ -112,6 +133,7 @@ def clear_cache(cache: str | os.PathLike[str] = "memory") -> None:
                 remove_directory(model)
             directory.rmdir()
         return
+    _memory_of_tokens.clear()
     token_cache.clear_all()
     token_memory.clear()
     shared.forget()

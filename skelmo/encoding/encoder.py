@@ -96,12 +96,16 @@ class Encoder:
             )
             yield block, self._within_memory(work)
 
-    def tokens(self, sequences: Sequences) -> Iterator[tuple[int, NDArray[np.float32]]]:
+    def tokens(
+        self, sequences: Sequences, which: NDArray[np.int64] | None = None
+    ) -> Iterator[tuple[int, NDArray[np.float32]]]:
         """Yield the activations of each document's tokens.
 
         Parameters
         ----------
         sequences : Sequences
+        which : ndarray of shape (n,), int64, optional
+            Documents to encode; by default all.
 
         Yields
         ------
@@ -115,7 +119,7 @@ class Encoder:
         is_token[sequences.offsets[1:] - 1] = False
         # Row of the block's array for each position; markers go to a last, spare row.
         place = np.full(len(is_token), -1)
-        for block in self._blocks(sequences):
+        for block in self._blocks(sequences, which):
             spans = [np.arange(starts[d], starts[d + 1]) for d in block]
             spans = [span[is_token[span]] for span in spans]
             positions = np.concatenate(spans)
