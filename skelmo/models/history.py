@@ -29,3 +29,25 @@ class EpochRecord(NamedTuple):
             f"{self.validation_perplexity_forward:.1f} forward, "
             f"{self.validation_perplexity_backward:.1f} backward"
         )
+
+
+class HeadRecord(NamedTuple):
+    """One row of the history of a head."""
+
+    epoch: int
+    n_documents: int  # seen in training so far
+    seconds: float  # spent so far
+    learning_rate: float
+    train_loss: float  # of a document, mean over the epoch as it went
+    validation_loss: float
+    validation_score: float  # accuracy, or coefficient of determination
+
+    @property
+    def summary(self) -> str:
+        """The quality reached, in a few words."""
+        if math.isnan(self.validation_loss):
+            return f"loss {self.train_loss:.3f}"
+        return (
+            f"loss {self.train_loss:.3f}, validation loss {self.validation_loss:.3f}, "
+            f"score {self.validation_score:.3f}"
+        )

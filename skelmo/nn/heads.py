@@ -58,7 +58,7 @@ class ScalarMix(nn.Module):
     def __init__(self, n_layers: int) -> None:
         super().__init__()
         self.weights = nn.Parameter(torch.zeros(n_layers))
-        self.gamma = nn.Parameter(torch.ones(()))
+        self.gamma = nn.Parameter(torch.ones(1))
 
     def forward(self, activations: Tensor) -> Tensor:
         """Mix (n, L + 1, D) to (n, D)."""
