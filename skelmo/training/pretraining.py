@@ -312,7 +312,7 @@ def pretrain(
         watch(so_far)
     state = loop.run()
     if state.diverged:
-        _warn_of_divergence(state, options, owner)
+        warn_of_divergence(state, options, owner)
     return result(network)
 
 
@@ -347,9 +347,23 @@ def _counted_on(before: TrainedModel, model: TrainedModel) -> TrainedModel:
     )
 
 
-def _warn_of_divergence(
+def warn_of_divergence(
     state: TrainingState, options: TrainingOptions, owner: str
 ) -> None:
+    """Warn that a loss has left all bounds.
+
+    Parameters
+    ----------
+    state : TrainingState
+        Of the run that it happened to.
+    options : TrainingOptions
+    owner : str
+        The class that asks, for the message.
+
+    Warns
+    -----
+    ConvergenceWarning
+    """
     kept = f"epoch {state.best_epoch}" if state.best_epoch else "the start"
     warnings.warn(
         f"The loss of {owner} became {state.last_loss:.3g} in epoch "
