@@ -8,7 +8,9 @@ from skelmo.version import __version__
 if TYPE_CHECKING:
     from skelmo.comparison import Comparison, compare
     from skelmo.encoding.caches import cache_info, clear_cache
+    from skelmo.estimators.classifier import ElmoClassifier
     from skelmo.estimators.language_model import ElmoLanguageModel
+    from skelmo.estimators.regressor import ElmoRegressor
     from skelmo.estimators.vectorizer import ElmoVectorizer
     from skelmo.inspection import TextReport, inspect_text
     from skelmo.neighbors import Neighbors, nearest, similarity
@@ -19,7 +21,9 @@ __path__ = [*__path__, f"{__path__[0]}/former"]
 
 __all__ = [
     "Comparison",
+    "ElmoClassifier",
     "ElmoLanguageModel",
+    "ElmoRegressor",
     "ElmoVectorizer",
     "Neighbors",
     "TextReport",
@@ -36,7 +40,9 @@ __all__ = [
 
 _MODULE_OF = {
     "Comparison": "comparison",
+    "ElmoClassifier": "estimators.classifier",
     "ElmoLanguageModel": "estimators.language_model",
+    "ElmoRegressor": "estimators.regressor",
     "ElmoVectorizer": "estimators.vectorizer",
     "Neighbors": "neighbors",
     "TextReport": "inspection",

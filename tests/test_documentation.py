@@ -4,14 +4,22 @@ import pytest
 from sklearn.base import BaseEstimator
 from sklearn.pipeline import make_pipeline
 
-from skelmo import ElmoLanguageModel, ElmoVectorizer, __version__
+from skelmo import (
+    ElmoClassifier,
+    ElmoLanguageModel,
+    ElmoRegressor,
+    ElmoVectorizer,
+    __version__,
+)
 from skelmo.baselines import GloveVectorizer, Word2VecVectorizer
 from skelmo.estimators.documentation import PAGE, LinkMixin
 
 EDITION = "latest" if "dev" in __version__ else "stable"
 PAGES = f"https://skelmo.readthedocs.io/en/{EDITION}/api/generated"
 ESTIMATORS = {
+    ElmoClassifier: "skelmo.ElmoClassifier",
     ElmoLanguageModel: "skelmo.ElmoLanguageModel",
+    ElmoRegressor: "skelmo.ElmoRegressor",
     ElmoVectorizer: "skelmo.ElmoVectorizer",
     GloveVectorizer: "skelmo.baselines.GloveVectorizer",
     Word2VecVectorizer: "skelmo.baselines.Word2VecVectorizer",

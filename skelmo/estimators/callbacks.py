@@ -6,8 +6,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from skelmo.models.history import EpochRecord
-from skelmo.models.trained import TrainedModel
 from skelmo.training.state import TrainingState
 
 try:
@@ -31,7 +29,7 @@ class FitTasks:
 
     Parameters
     ----------
-    estimator : ElmoLanguageModel
+    estimator : ElmoLanguageModel, ElmoClassifier or ElmoRegressor
         Within its `fit` or `partial_fit`.
     name : str
         Of the task that the whole is.
@@ -55,9 +53,9 @@ class FitTasks:
             root = estimator._init_callback_context(name, max_subtasks=max_epochs)
             self._begin(root)
 
-    def watch(self, so_far: Callable[[], TrainedModel]) -> None:
-        """Take a function that returns the model, were training to stop."""
-        self.fitted = lambda: {"model_": so_far()}
+    def watch(self, so_far: Callable[[], dict[str, Any]]) -> None:
+        """Take a function that returns the fitted attributes, were training to stop."""
+        self.fitted = so_far
 
     def take_up(self, state: TrainingState) -> None:
         """Do nothing: the epochs behind are no tasks of this fit."""
@@ -85,7 +83,7 @@ class FitTasks:
             self._begin_step()
         return stop
 
-    def end_epoch(self, record: EpochRecord) -> bool:
+    def end_epoch(self, record: Any) -> bool:
         """End an epoch; callbacks may see the estimator as it would be now."""
         if not self.running:
             return False

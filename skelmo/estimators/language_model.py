@@ -132,10 +132,11 @@ default=((1, 32), (2, 32), (3, 64), (4, 128), (5, 128), (6, 128))
         Optimiser; "adam" decays weights apart from the gradient (AdamW).
     momentum : float, default=0.9
         Of "sgd" and "rmsprop".
-    learning_rate : {"cosine", "constant", "decay", "adaptive"}, default="cosine"
+    learning_rate : {"cosine", "constant", "decay", "adaptive", "slanted"}, \
+default="cosine"
         Schedule after the warm-up: down to a hundredth along a cosine; constant; halved
-        five times in all; or divided by 5 when validation stalls. It runs over
-        `max_epochs`, or over `max_time` if that ends first.
+        five times in all; divided by 5 when validation stalls; or down to a 32nd along
+        a line. It runs over `max_epochs`, or over `max_time` if that ends first.
     learning_rate_init : float, default=0.002
         Rate after the warm-up.
     warmup : float, default=0.05
@@ -566,7 +567,7 @@ default=((1, 32), (2, 32), (3, 64), (4, 128), (5, 128), (6, 128))
         streams = [X] if X_val is None else [X, X_val]
         sequences, (n_documents, *_) = self._index(self._as_set, *streams)
         n_train = None if X_val is None else n_documents
-        self._take(run(sequences, tasks, n_train=n_train, watch=tasks.watch))
+        self._take(run(sequences, tasks, n_train=n_train, watch=_told(tasks)))
         tasks.end()
         return self
 
@@ -575,7 +576,7 @@ default=((1, 32), (2, 32), (3, 64), (4, 128), (5, 128), (6, 128))
     def _fit_sequences(self, sequences: Sequences, X: Any) -> ElmoLanguageModel:
         """Train on documents that are cut into tokens; X is for the callbacks alone."""
         tasks = FitTasks(self, "fit", self.max_epochs, X, None)
-        self._take(self._prepared()(sequences, tasks, watch=tasks.watch))
+        self._take(self._prepared()(sequences, tasks, watch=_told(tasks)))
         tasks.end()
         return self
 
@@ -687,6 +688,11 @@ def shared_model(
 
     estimator._take(shared.load(given, device_of).model)
     return estimator
+
+
+def _told(tasks: FitTasks) -> Callable[[Callable[[], TrainedModel]], None]:
+    """Return what tells tasks how to make the fitted attribute."""
+    return lambda so_far: tasks.watch(lambda: {"model_": so_far()})
 
 
 def _analyzer(parameters: SimpleNamespace) -> Analyzer:

@@ -81,6 +81,35 @@ LANGUAGE_MODEL: dict[str, list[Any]] = {
 }
 
 
+def check_sizes(name: str, sizes: Any, owner: str) -> tuple[int, ...]:
+    """Return sizes of layers or filters, one or several, as a tuple.
+
+    Parameters
+    ----------
+    name : str
+        Of the parameter.
+    sizes : int or sequence of int
+    owner : str
+        The class that asks, for the message.
+
+    Returns
+    -------
+    sizes : tuple of int
+
+    Raises
+    ------
+    ValueError
+        If there is none, or one is no whole number of at least 1.
+    """
+    given = [sizes] if is_whole(sizes) else list(sizes)
+    if not given or not all(is_whole(size) and size >= 1 for size in given):
+        raise ValueError(
+            f"The {name!r} parameter of {owner} must be a whole number of at least 1, "
+            f"or several. Got {sizes!r} instead."
+        )
+    return tuple(int(size) for size in given)
+
+
 def check_pooling(pooling: Any, owner: str) -> list[str]:
     """Return the poolings as a list.
 

@@ -10,24 +10,29 @@ from skelmo.estimators.language_model import (
     ElmoLanguageModel,
     shared_model,
 )
+from skelmo.models.change import Change
 from skelmo.models.source import ModelReference
+from skelmo.models.trained import TrainedModel
 from skelmo.nn.device import here
 
 
 class PickledModel:
-    """A language model in the state of a vectorizer.
+    """A language model in the state of an estimator.
 
-    A copy shares it. A pickle holds it, or what it can be read again by.
+    A copy shares it. A pickle holds it, or what it can be read again by: where its
+    files are and, if it was trained on from these, the weights that have changed.
 
     Parameters
     ----------
     content : ElmoLanguageModel or ModelReference
     source : str or None
-        What it can be read again by.
+        What it, or the model that it was trained on from, can be read again by.
     store_weights : bool or "auto"
-        The parameter of the vectorizer.
+        The parameter of the estimator.
     owner : type
-        Class of the vectorizer, for the message.
+        Class of the estimator, for the message.
+    base : TrainedModel or None, default=None
+        What it was trained on from; by default it comes from files as it is.
     """
 
     def __init__(
@@ -36,9 +41,11 @@ class PickledModel:
         source: str | None,
         store_weights: bool | str,
         owner: type,
+        base: TrainedModel | None = None,
     ) -> None:
         self.content: ElmoLanguageModel | ModelReference = content
         self.source, self.store_weights, self.owner = source, store_weights, owner
+        self.base = base
 
     def __deepcopy__(self, memo: dict[int, Any]) -> PickledModel:
         copied = copy.copy(self)
@@ -56,8 +63,11 @@ class PickledModel:
             return {"content": model}
         if self.source is not None:
             given = {name: getattr(model._as_fitted, name) for name in NOT_IN_FILES}
-            digest = model.model_.digest.hex()
-            return {"content": ModelReference(self.source, digest, given)}
+            base = self.base or model.model_
+            content = ModelReference(self.source, base.digest.hex(), given)
+            if base is model.model_:
+                return {"content": content}
+            return {"content": content, "change": Change.of(model.model_, base)}
         if self.store_weights == "auto":
             return {"content": model}
         raise ValueError(
@@ -69,6 +79,36 @@ class PickledModel:
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
+
+
+def unpickled_model(
+    pickled: PickledModel, owner: str
+) -> tuple[ElmoLanguageModel, TrainedModel]:
+    """Return what was pickled, and what it was trained on from.
+
+    Parameters
+    ----------
+    pickled : PickledModel
+        Of a pickle, or of a copy.
+    owner : str
+        The class that asks, for the messages.
+
+    Returns
+    -------
+    language_model : ElmoLanguageModel
+    base : TrainedModel
+        Itself, if nothing is known of another.
+    """
+    model = pickled.content
+    if not isinstance(model, ModelReference):
+        base = vars(pickled).get("base")
+        return model, model.model_ if base is None else base
+    model = referred_model(model, owner)
+    base = model.model_
+    change = vars(pickled).get("change")
+    if change is not None:
+        model._take(change.made_to(base))
+    return model, base
 
 
 def referred_model(reference: ModelReference, owner: str) -> ElmoLanguageModel:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import copy
 import os
-import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from numbers import Integral
@@ -13,13 +11,13 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import TransformerMixin, _fit_context, clone
+from sklearn.base import TransformerMixin, _fit_context
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils import Tags
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
-from skelmo.encoding.caches import cache_of, models_directory
+from skelmo.encoding.caches import cache_of
 from skelmo.encoding.features import Features
 from skelmo.encoding.layer_choice import LayerChoice
 from skelmo.encoding.layer_mix import learn_mix
@@ -34,11 +32,13 @@ from skelmo.estimators.base import (
     warn_of_unread_script,
     warn_of_unsegmented_chinese,
 )
-from skelmo.estimators.callbacks import fit_task, training_task
-from skelmo.estimators.language_model import (
-    NOT_IN_FILES,
-    ElmoLanguageModel,
-    shared_model,
+from skelmo.estimators.callbacks import fit_task
+from skelmo.estimators.language_model import ElmoLanguageModel
+from skelmo.estimators.model_choice import (
+    analyzer_of,
+    model_to_be,
+    n_layers_of,
+    train_inside,
 )
 from skelmo.estimators.parameters import (
     check_layers,
@@ -47,14 +47,10 @@ from skelmo.estimators.parameters import (
     check_targets,
 )
 from skelmo.estimators.pickled_model import PickledModel, referred_model
-from skelmo.estimators.training_key import training_key, warn_of_repetition
-from skelmo.models import shared
 from skelmo.models.source import ModelReference, source_of
 from skelmo.models.trained import TrainedModel
-from skelmo.nn.device import torch_device
-from skelmo.text.analysis import Analyzer
-from skelmo.text.distinct import Distinct, index_distinct
-from skelmo.validation import check_not_empty, column_name, stack_level
+from skelmo.text.distinct import index_distinct
+from skelmo.validation import check_not_empty, column_name
 from skelmo.version import __version__
 
 
@@ -417,8 +413,8 @@ default=("mean", "std")
         if "language_model_" in vars(self):
             return self.features_
         self._validate_params()
-        owner, model = type(self).__name__, self._model_to_be()
-        choice = check_layers(self.layers, _n_layers(model), owner)
+        owner, model = type(self).__name__, model_to_be(self)
+        choice = check_layers(self.layers, n_layers_of(model), owner)
         pooling = check_pooling(self.pooling, owner)
         return self._features_of(model, choice, pooling, self._as_set)
 
@@ -435,7 +431,7 @@ default=("mean", "std")
         )
         return Features(
             model.model_,
-            _analyzer(model, parameters),
+            analyzer_of(model, parameters),
             choice,
             tuple(pooling),
             settings,
@@ -463,16 +459,16 @@ default=("mean", "std")
         name = column_name(X, owner)
         with fit_task(self, X, y) as task:
             parameters = self._as_set
-            model, documents = self._model_to_be(), self._read(X, parameters)
-            choice = check_layers(self.layers, _n_layers(model), owner)
-            distinct = index_distinct(documents, _analyzer(model, parameters))
+            model, documents = model_to_be(self), self._read(X, parameters)
+            choice = check_layers(self.layers, n_layers_of(model), owner)
+            distinct = index_distinct(documents, analyzer_of(model, parameters))
             check_not_empty(len(distinct.place), owner)
             check_sample_weight(sample_weight, len(distinct.place), owner)
             n_components, reduction = self.n_components, None
             if n_components is not None:
                 check_n_components(n_components, len(distinct.place), owner=owner)
             if "model_" not in vars(model):
-                self._train(model, distinct, X, task)
+                train_inside(self, model, distinct, X, task)
             else:
                 warn_of_unread_script(model.model_, distinct.sequences, owner)
                 warn_of_unsegmented_chinese(model.model_, distinct.sequences, owner)
@@ -502,93 +498,6 @@ default=("mean", "std")
                 return lambda: features.encode([distinct], pooled)
             self.explained_variance_ratio_ = reduction.explained_variance_ratio
             return lambda: reduction(rows)
-
-    def _model_to_be(self) -> ElmoLanguageModel:
-        """Return the language model of this fit: ready, or still to be trained."""
-        given = self.language_model
-        if isinstance(given, FrozenEstimator):
-            return self._frozen(given)
-        if given is not None and not isinstance(given, ElmoLanguageModel):
-            return shared_model(given, self._own_parameters())
-        if hasattr(given, "network_"):
-            warnings.warn(
-                f"{type(self).__name__} trains a clone of the ElmoLanguageModel it is "
-                f"given, although this one is fitted. Pass "
-                f"FrozenEstimator(language_model) to use it as it is.",
-                UserWarning,
-                stacklevel=stack_level(),
-            )
-        model = clone(given or ElmoLanguageModel())
-        settings = {"input": self.input, "missing": "error", **self._own_parameters()}
-        if model.random_state is None:
-            settings["random_state"] = self.random_state
-        if self.verbose and not model.verbose:
-            settings["verbose"] = self.verbose
-        model.set_params(**settings)
-        model._validate_params()  # before the documents, which may take hours to read
-        return model
-
-    def _frozen(self, given: FrozenEstimator) -> ElmoLanguageModel:
-        """Return a copy, which training the given one on does not change."""
-        model = given.estimator
-        if not isinstance(model, ElmoLanguageModel):
-            raise TypeError(
-                f"The 'language_model' parameter of {type(self).__name__} must freeze "
-                f"an ElmoLanguageModel, got FrozenEstimator({type(model).__name__}). "
-                f"Freeze a fitted ElmoLanguageModel."
-            )
-        check_is_fitted(model)
-        model = copy.copy(model)
-        if self.device is not None:
-            model.model_ = model.model_.to(torch_device(self.device))
-        return model
-
-    def _own_parameters(self) -> dict[str, Any]:
-        """Return what is said here instead of by the language model."""
-        own = {name: getattr(self, name) for name in NOT_IN_FILES}
-        return {name: value for name, value in own.items() if value is not None}
-
-    def _train(
-        self, model: ElmoLanguageModel, distinct: Distinct, X: Any, task: Any
-    ) -> None:
-        """Train a language model on the documents, unless the same was done before."""
-        sequences = distinct.repeated
-        data = None if isinstance(X, Iterator) else X
-
-        def train() -> TrainedModel:
-            return model._fit_sequences(sequences, data).model_
-
-        with training_task(task, self, model):
-            if self.cache is None:
-                train()
-                return
-            parameters = model.get_params(deep=False)
-            warn_of_repetition(parameters, sequences, type(self).__name__)
-            found = shared.get_or_train(
-                training_key(parameters, sequences),
-                train,
-                device=torch_device(model.device),
-                owner=type(self).__name__,
-                directory=models_directory(self.cache),
-            )
-            model._take(found)
-
-
-def _n_layers(model: ElmoLanguageModel) -> int:
-    if "model_" in vars(model):
-        return model.config_.n_layers
-    return model.num_layers + 1
-
-
-def _analyzer(model: ElmoLanguageModel, parameters: SimpleNamespace) -> Analyzer:
-    """Return the language model's way to cut documents, or one's own."""
-    own = model.analyzer
-    return replace(
-        own,
-        tokenizer=parameters.tokenizer or own.tokenizer,
-        sentence_splitter=parameters.sentence_splitter or own.sentence_splitter,
-        input=parameters.input,
-    )
 
 
 def _with_choice(state: dict[str, Any]) -> dict[str, Any]:
