@@ -15,7 +15,7 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from tiny_runs import assert_same_weights, weights_of
 
-from skelmo import ElmoLanguageModel, ElmoVectorizer
+from skelmo import ElmoClassifier, ElmoLanguageModel, ElmoVectorizer
 from skelmo.estimators import callbacks
 from skelmo.scoring.likelihood import Perplexity
 from skelmo.training.language_modeling import LanguageModeling
@@ -486,3 +486,24 @@ def test_scikit_learn_may_be_without_callbacks(monkeypatch):
     spec.loader.exec_module(again)
     assert again.CallbackSupportMixin.__module__ == "again"
     assert not hasattr(again.CallbackSupportMixin, "set_callbacks")
+
+
+@needs_callbacks
+@pytest.mark.parametrize("tune", ["all", "none"])
+def test_the_training_of_a_head_is_a_fit_of_epochs_of_steps(frozen, texts, tune):
+    callback, y = Recorder(), np.arange(len(texts)) % 2
+    classifier = ElmoClassifier(frozen, tune=tune, max_iter=2, random_state=0)
+    classifier.set_callbacks(callback).fit(texts, y)
+    assert callback.count("begin", "epoch") == callback.count("end", "epoch") == 2
+    n_steps = 2 * math.ceil(len(texts) / classifier.batch_size)
+    assert callback.count("end", "step") == n_steps
+    plain = ElmoClassifier(frozen, tune=tune, max_iter=2, random_state=0)
+    expected = plain.fit(texts, y).predict_proba(texts)
+    np.testing.assert_array_equal(classifier.predict_proba(texts), expected)
+
+
+@needs_callbacks
+def test_a_callback_may_end_the_training_of_a_head(frozen, texts):
+    callback, y = Recorder(stop_at=("epoch", 1)), np.arange(len(texts)) % 2
+    classifier = ElmoClassifier(frozen, tune="none", max_iter=5, random_state=0)
+    assert classifier.set_callbacks(callback).fit(texts, y).n_iter_ == 1

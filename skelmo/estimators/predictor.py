@@ -120,8 +120,8 @@ class DocumentPredictor(
         pooled : ndarray of shape (n_documents, n_features), float32
             Zeros for a document without tokens.
         """
-        documents = self._given(X)
-        return self._reading.pooled(documents)
+        reading, documents = self._reading(X)
+        return reading.pooled(documents)
 
     @property
     def history_(self) -> list[HeadRecord]:
@@ -191,27 +191,18 @@ class DocumentPredictor(
             raise AttributeError(f"{type(self).__name__!r} object has no {name!r} yet")
         return self.head_
 
-    def _given(self, X: Any) -> Iterable[Any]:
-        """Return documents to predict, checked; an iterator if they are one."""
-        parameters, documents = self._as_fitted, self._check(X)
-        warn_of_slow_precision(
-            parameters.precision,
-            self.language_model_.model_.device,
-            type(self).__name__,
-        )
-        found = _filled(documents, parameters.input)
-        return found if isinstance(X, Iterator) else list(found)
-
     def _outputs(self, X: Any) -> NDArray[np.float64]:
-        documents = self._given(X)
-        return self._reading(documents)
+        reading, documents = self._reading(X)
+        return reading(documents)
 
-    @property
-    def _reading(self) -> DocumentOutputs:
-        """What turns documents into outputs."""
+    def _reading(self, X: Any) -> tuple[DocumentOutputs, Iterable[Any]]:
+        """Return what reads documents, and them, checked."""
+        documents = self._check(X)
         parameters, model = self._as_fitted, self.language_model_
+        owner = type(self).__name__
+        warn_of_slow_precision(parameters.precision, model.model_.device, owner)
         is_frozen = parameters.tune in FROZEN
-        return DocumentOutputs(
+        reading = DocumentOutputs(
             model.model_,
             analyzer_of(model, parameters),
             self.head_,
@@ -221,6 +212,8 @@ class DocumentPredictor(
             parameters.cache if is_frozen else None,
             parameters.verbose,
         )
+        found = _filled(documents, parameters.input)
+        return reading, found if isinstance(X, Iterator) else list(found)
 
     def _fit(
         self,

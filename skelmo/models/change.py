@@ -17,7 +17,7 @@ _ROWS, _VALUES = "rows of ", "values of "
 
 @dataclass(frozen=True)
 class Change:
-    """The weights that have changed, of some matrices a part of the rows, and the rest.
+    """The weights that have changed, of some a part of the rows, and the rest.
 
     Parameters
     ----------
@@ -52,11 +52,11 @@ class Change:
                 continue
             # As bits, in which nan equals itself and 0 differs from -0.
             differs = old.view(np.uint32) != array.view(np.uint32)
-            if array.ndim == 2 and differs.any():
-                rows = np.flatnonzero(differs.any(axis=1))
-                changed[_ROWS + name], changed[_VALUES + name] = rows, array[rows]
-            elif differs.any():
+            rows = np.flatnonzero(differs.reshape(len(array), -1).any(axis=1))
+            if 2 * len(rows) > len(array):
                 changed[name] = array
+            elif len(rows):
+                changed[_ROWS + name], changed[_VALUES + name] = rows, array[rows]
         rest = {
             field.name: getattr(model, field.name)
             for field in fields(TrainedModel)
