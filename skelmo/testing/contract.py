@@ -1,4 +1,4 @@
-"""All checks of a text transformer, at once or one by one."""
+"""All checks of a text transformer or classifier, at once or one by one."""
 
 from __future__ import annotations
 
@@ -8,6 +8,10 @@ from functools import partial
 from typing import Any, NamedTuple
 from unittest import SkipTest
 
+import numpy as np
+from numpy.typing import ArrayLike
+
+from skelmo.testing.classified_texts import CLASSIFIED, Classified, classified_checks
 from skelmo.testing.matrices import DATA_FREE, scikit_learn_checks
 from skelmo.testing.texts import DOCUMENTS, document_checks
 from skelmo.validation import stack_level
@@ -93,14 +97,144 @@ def check_text_transformer(
     Traceback (most recent call last):
     AssertionError: check_estimator_sparse_tag failed for HashingVectorizer: ...
     """
+    checks = text_transformer_checks(
+        estimator, documents=documents, known_failures=known_failures
+    )
+    return _results(checks, on_fail)
+
+
+def check_text_classifier(
+    estimator: Any,
+    *,
+    documents: Iterable[str] | None = None,
+    y: ArrayLike | None = None,
+    known_failures: Mapping[str, str] | None = None,
+    on_fail: str = "raise",
+) -> list[CheckResult]:
+    """Check that a classifier of texts keeps to the conventions of scikit-learn.
+
+    Parameters
+    ----------
+    estimator : estimator object
+        A classifier of an iterable of str, a pipeline for example. It is cloned, not
+        fitted itself.
+    documents : iterable of str, default=None
+        Different documents to check with, a dozen of each class at least, for
+        classifiers that cannot be fitted on the 24 short ones taken otherwise.
+    y : array-like of shape (n_documents,), default=None
+        Class of each of `documents`, 0 or 1.
+    known_failures : dict of str to str, default=None
+        As for `check_text_transformer`.
+    on_fail : {"raise", "warn", "collect"}, default="raise"
+        As for `check_text_transformer`.
+
+    Returns
+    -------
+    results : list of CheckResult
+        In the order of the checks, with "xfail" for known failures.
+
+    Raises
+    ------
+    AssertionError
+        As `check_text_transformer`.
+    ValueError
+        As `check_text_transformer`, and if `documents` are given without `y`.
+
+    Warns
+    -----
+    UserWarning
+        If `on_fail` is "warn": for each check that fails, with that message.
+
+    See Also
+    --------
+    text_classifier_checks : The same checks one by one, as for pytest.
+
+    Examples
+    --------
+    >>> from sklearn.dummy import DummyClassifier
+    >>> from skelmo.testing import check_text_classifier
+    >>> check_text_classifier(DummyClassifier())
+    Traceback (most recent call last):
+    AssertionError: check_classifier_tags failed for DummyClassifier: ...
+    """
+    checks = text_classifier_checks(
+        estimator, documents=documents, y=y, known_failures=known_failures
+    )
+    return _results(checks, on_fail)
+
+
+def text_classifier_checks(
+    estimator: Any,
+    *,
+    documents: Iterable[str] | None = None,
+    y: ArrayLike | None = None,
+    known_failures: Mapping[str, str] | None = None,
+) -> list[tuple[Any, Any]]:
+    """Return the checks of a text classifier, for ``pytest.mark.parametrize``.
+
+    Parameters
+    ----------
+    estimator : estimator object
+        As for `check_text_classifier`.
+    documents : iterable of str, default=None
+        As for `check_text_classifier`.
+    y : array-like of shape (n_documents,), default=None
+        As for `check_text_classifier`.
+    known_failures : dict of str to str, default=None
+        As for `check_text_classifier`; if they fail, they are skipped.
+
+    Returns
+    -------
+    checks : list of (estimator, check)
+        To be called as ``check(estimator)``. ``check.__name__`` is the name of the
+        check, and pytest's id.
+
+    Raises
+    ------
+    ValueError
+        If `known_failures` names a check that there is not, or `documents` are given
+        without `y`.
+
+    See Also
+    --------
+    check_text_classifier : Run them all.
+
+    Examples
+    --------
+    >>> from sklearn.feature_extraction.text import TfidfVectorizer
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from skelmo.testing import text_classifier_checks
+    >>> pipeline = make_pipeline(TfidfVectorizer(), LogisticRegression())
+    >>> estimator, check = text_classifier_checks(pipeline)[1]
+    >>> check.__name__
+    'check_accepts_list'
+    >>> check(estimator)
+    """
+    if (documents is None) != (y is None):
+        raise ValueError(
+            "text_classifier_checks needs documents and y, or neither. Pass the class "
+            "of each document, 0 or 1, as y."
+        )
+    texts, codes = zip(*CLASSIFIED, strict=True)
+    given = Classified(
+        texts if documents is None else tuple(documents),
+        np.array(codes) if y is None else np.asarray(y),
+    )
+    checks = {
+        name: partial(check, given=given) for name, check in classified_checks().items()
+    }
+    return _named(estimator, checks, known_failures)
+
+
+def _results(checks: list[tuple[Any, Any]], on_fail: str) -> list[CheckResult]:
+    """Run checks, and do what is wanted of those that fail."""
     if on_fail not in ("raise", "warn", "collect"):
         raise ValueError(
             f"on_fail must be 'raise', 'warn' or 'collect', got {on_fail!r}."
         )
     results = []
-    for given, check in text_transformer_checks(
-        estimator, documents=documents, known_failures=known_failures
-    ):
+    for given, check in checks:
         status, reason, exception = "passed", "", None
         try:
             check(given)
@@ -161,12 +295,20 @@ def text_transformer_checks(
     >>> check(estimator)
     """
     given = DOCUMENTS if documents is None else tuple(documents)
-    reasons = dict(known_failures or {})
     of_matrices = scikit_learn_checks(estimator)
     checks: dict[str, Any] = {k: v for k, v in of_matrices.items() if k in DATA_FREE}
     for name, check in document_checks().items():
         checks[name] = partial(check, documents=given)
-    checks = {**checks, **of_matrices}
+    return _named(estimator, {**checks, **of_matrices}, known_failures)
+
+
+def _named(
+    estimator: Any,
+    checks: dict[str, Any],
+    known_failures: Mapping[str, str] | None,
+) -> list[tuple[Any, Any]]:
+    """Give checks their names, and know of those that will fail."""
+    reasons = dict(known_failures or {})
     unknown = sorted(set(reasons) - set(checks))
     if unknown:
         raise ValueError(
