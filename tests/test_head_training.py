@@ -20,7 +20,7 @@ def epochs(n_documents, *, one_pass=False, **given):
     ("tune", "n_documents", "expected"),
     [
         ("all", 3200, 3), ("all", 10_000, 2), ("all", 320, 30), ("all", 10, 30),
-        ("none", 3200, 6), ("none", 10_000, 5), ("none", 100, 30),
+        ("none", 3200, 6), ("none", 10_000, 5), ("mix", 100, 100),
     ],
 )  # fmt: skip
 def test_few_documents_are_gone_through_more_often(tune, n_documents, expected):

@@ -32,7 +32,7 @@ FROZEN = ("mix", "none")
 # less or more often than so.
 STEPS = {"all": 300, "top": 300, "mix": 600, "none": 600}
 LEAST_EPOCHS = {"all": 2, "top": 3, "mix": 5, "none": 5}
-MOST_EPOCHS = 30
+MOST_EPOCHS = {"all": 30, "top": 30, "mix": 100, "none": 100}
 WARMUP = 0.1  # share of training in which the rate rises
 
 
@@ -211,11 +211,11 @@ def options_of(
     -------
     options : TrainingOptions
     """
-    max_epochs = parameters.max_iter
+    max_epochs, tuned = parameters.max_iter, parameters.tune
     if max_epochs == "auto":
         n_steps = -(-n_documents // parameters.batch_size)
-        wanted = -(-STEPS[parameters.tune] // n_steps)
-        max_epochs = max(LEAST_EPOCHS[parameters.tune], min(MOST_EPOCHS, wanted))
+        wanted = -(-STEPS[tuned] // n_steps)
+        max_epochs = max(LEAST_EPOCHS[tuned], min(MOST_EPOCHS[tuned], wanted))
     return TrainingOptions(
         solver=parameters.solver,
         learning_rate="constant" if one_pass else parameters.learning_rate,
