@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from skelmo.estimators.language_model import ElmoLanguageModel
     from skelmo.estimators.regressor import ElmoRegressor
     from skelmo.estimators.vectorizer import ElmoVectorizer
+    from skelmo.explanation import explain_linear
     from skelmo.inspection import TextReport, inspect_text
     from skelmo.neighbors import Neighbors, nearest, similarity
     from skelmo.text.tokenization import split_sentences, tokenize
@@ -31,6 +32,7 @@ __all__ = [
     "cache_info",
     "clear_cache",
     "compare",
+    "explain_linear",
     "inspect_text",
     "nearest",
     "similarity",
@@ -49,6 +51,7 @@ _MODULE_OF = {
     "cache_info": "encoding.caches",
     "clear_cache": "encoding.caches",
     "compare": "comparison",
+    "explain_linear": "explanation",
     "inspect_text": "inspection",
     "nearest": "neighbors",
     "similarity": "neighbors",

@@ -57,6 +57,7 @@ TIERS = (
     {"skelmo.baselines"},
     {
         "skelmo.display",
+        "skelmo.explanation",
         "skelmo.inspection",
         "skelmo.neighbors",
         "skelmo.testing",
