@@ -7,7 +7,7 @@ import pytest
 from matplotlib import pyplot as plt
 from matplotlib.colors import to_rgb
 
-from skelmo import explain_linear
+from skelmo import ElmoClassifier, ElmoRegressor, explain_linear
 from skelmo.display import TokenContributionsDisplay
 from skelmo.display.looks import COLORS
 from skelmo.encoding.contributions import TokenContributions
@@ -147,8 +147,8 @@ def test_as_many_are_drawn_as_given_axes_have_room_for():
     assert whole.colorbar_ is None
     assert len(whole.text_) == 60
     assert whole.text_[0].get_fontsize() < 11
-    part = draw(long_document(900), ax=lower, colorbar=False)
-    assert 60 < len(part.text_) < 900
+    part = draw(long_document(500), ax=lower, colorbar=False)
+    assert 60 < len(part.text_) < 500
     assert part.text_[-1].get_text() == "…"
     part.figure_.draw_without_rendering()
     least = min(text.get_window_extent().y0 for text in part.text_)
@@ -211,10 +211,57 @@ def test_a_document_of_a_pipeline_is_drawn(make, texts):
     assert [text.get_text() for text in display.text_] == explained.tokens
 
 
+@pytest.fixture(scope="module")
+def classifier(frozen, texts):
+    y = ["moon" if "moon" in text else "none" for text in texts]
+    given = {"head": "linear", "tune": "none", "max_iter": 1, "random_state": 0}
+    return ElmoClassifier(frozen, **given).fit(texts, y)
+
+
+def test_a_classifier_shows_the_class_that_it_predicts(classifier, texts):
+    draw = TokenContributionsDisplay.from_estimator
+    for text in texts[:3]:
+        (explained,) = classifier.explain([text])
+        (predicted,) = classifier.predict([text])
+        display = draw(classifier, text, vmax=3.0)
+        column = list(classifier.classes_).index(predicted)
+        np.testing.assert_array_equal(
+            display.contributions, explained.contributions[:, column]
+        )
+        assert (display.label, display.vmax) == (predicted, 3.0)
+        assert [t.get_text() for t in display.text_] == explained.tokens
+        other = draw(classifier, text, target=classifier.classes_[1 - column])
+        np.testing.assert_allclose(other.contributions, -display.contributions)
+
+
+def test_labels_and_numbers_are_drawn(frozen, texts):
+    y = np.array([["moon" in text, "letter" in text] for text in texts], int)
+    given = {"head": "linear", "tune": "none", "max_iter": 1, "random_state": 0}
+    for kind in (ElmoClassifier, ElmoRegressor):
+        estimator = kind(frozen, **given).fit(texts, y)
+        (explained,) = estimator.explain(texts[:1])
+        draw = TokenContributionsDisplay.from_estimator
+        best = explained.total.argmax()
+        shown = draw(estimator, texts[0]).contributions
+        np.testing.assert_array_equal(shown, explained.contributions[:, best])
+        shown = draw(estimator, texts[0], target=1).contributions
+        np.testing.assert_array_equal(shown, explained.contributions[:, 1])
+
+
+def test_an_estimator_that_explains_nothing_is_refused(vectorizer):
+    message = (
+        "TokenContributionsDisplay needs an estimator with explain, as ElmoClassifier, "
+        "got ElmoVectorizer. Of a pipeline of ElmoVectorizer and a linear model, call "
+        "explain_linear, and from_contributions."
+    )
+    with pytest.raises(TypeError, match=f"^{re.escape(message)}$"):
+        TokenContributionsDisplay.from_estimator(vectorizer, "a")
+
+
 def test_what_is_no_explained_document_is_refused(found):
     message = (
         "TokenContributionsDisplay draws the TokenContributions of one document, got "
-        "list. Pass one of those that explain_linear returns."
+        "list. Pass one of those that explain or explain_linear returns."
     )
     with pytest.raises(TypeError, match=f"^{re.escape(message)}$"):
         TokenContributionsDisplay.from_contributions([found])

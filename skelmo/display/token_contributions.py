@@ -8,10 +8,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from sklearn.base import is_classifier
 from sklearn.utils._optional_dependencies import check_matplotlib_support
 
 from skelmo.display.looks import BLACK, COLORS, SMALL, cut
 from skelmo.encoding.contributions import TokenContributions
+from skelmo.estimators.classifier import ElmoClassifier
+from skelmo.estimators.regressor import ElmoRegressor
 
 _POINTS = 72  # of an inch
 _FIGSIZE, _MOST = (7.0, 1.5), 20.0  # inches, of which the height may grow
@@ -28,8 +31,8 @@ _MORE = "…"
 class TokenContributionsDisplay:
     """A document, of which each token has the colour of its contribution.
 
-    Make one with `from_contributions`. A notebook shows it in HTML, of any script and
-    length; `plot` draws it by matplotlib.
+    Make one with `from_estimator` or `from_contributions`. A notebook shows it in HTML,
+    of any script and length; `plot` draws it by matplotlib.
 
     Parameters
     ----------
@@ -55,6 +58,7 @@ class TokenContributionsDisplay:
 
     See Also
     --------
+    skelmo.ElmoClassifier.explain : Contributions to classes.
     skelmo.explain_linear : Contributions to a linear model behind a vectorizer.
 
     Examples
@@ -84,6 +88,67 @@ class TokenContributionsDisplay:
         self.vmax = vmax
 
     @classmethod
+    def from_estimator(
+        cls,
+        estimator: ElmoClassifier | ElmoRegressor,
+        document: Any,
+        *,
+        target: Any = None,
+        vmax: float | None = None,
+        cmap: Any = None,
+        colorbar: bool = True,
+        ax: Any = None,
+    ) -> TokenContributionsDisplay:
+        """Explain a document and draw it.
+
+        Parameters
+        ----------
+        estimator : ElmoClassifier or ElmoRegressor
+            Fitted.
+        document : str or list of str
+            One document, of the kind that the estimator takes.
+        target : object, default=None
+            The class to show, or the number of an output of a regressor. None takes the
+            class that is predicted; of labels or several outputs, the one that the
+            tokens speak for most.
+        vmax : float or None, default=None
+            Contribution of the strongest colour; None takes the largest.
+        cmap : str, Colormap or None, default=None
+            Colour map of matplotlib, its middle for 0; None goes from vermilion over
+            white to blue.
+        colorbar : bool, default=True
+            Whether there is a colour bar.
+        ax : matplotlib.axes.Axes, default=None
+            Axes to draw on; None makes a figure that is large enough.
+
+        Returns
+        -------
+        display : TokenContributionsDisplay
+
+        Raises
+        ------
+        TypeError
+            If the estimator explains nothing.
+        ValueError
+            If there is no such class or output, or no token.
+        """
+        owner = cls.__name__
+        check_matplotlib_support(f"{owner}.from_estimator")
+        if not hasattr(estimator, "explain"):
+            raise TypeError(
+                f"{owner} needs an estimator with explain, as ElmoClassifier, got "
+                f"{type(estimator).__name__}. Of a pipeline of ElmoVectorizer and a "
+                f"linear model, call explain_linear, and from_contributions."
+            )
+        (found,) = estimator.explain([document])
+        if target is None and is_classifier(estimator):
+            predicted = estimator.predict([document])
+            target = predicted[0] if predicted.ndim == 1 else None
+        return cls.from_contributions(
+            found, target=target, vmax=vmax, cmap=cmap, colorbar=colorbar, ax=ax
+        )
+
+    @classmethod
     def from_contributions(
         cls,
         found: TokenContributions,
@@ -99,7 +164,7 @@ class TokenContributionsDisplay:
         Parameters
         ----------
         found : TokenContributions
-            One of those that `explain_linear` returns.
+            One of those that `explain_linear` or ``explain`` returns.
         target : object, default=None
             The class to show; or where the classes are not known, the number of an
             output. None takes the one that the tokens speak for most.
@@ -129,8 +194,8 @@ class TokenContributionsDisplay:
         if not isinstance(found, TokenContributions):
             raise TypeError(
                 f"{owner} draws the TokenContributions of one document, got "
-                f"{type(found).__name__}. Pass one of those that explain_linear "
-                f"returns."
+                f"{type(found).__name__}. Pass one of those that explain or "
+                f"explain_linear returns."
             )
         if not found.tokens:
             raise ValueError(

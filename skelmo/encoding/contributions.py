@@ -7,9 +7,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
+from skelmo.encoding.document_outputs import DocumentOutputs
 from skelmo.encoding.features import Features
+from skelmo.nn.heads import AttentionPooling, Head
+from skelmo.nn.modes import modes
+from skelmo.text.distinct import index_distinct
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,3 +88,68 @@ def linear_contributions(
         TokenContributions(words, shares.get(number, nothing).copy(), classes)
         for words, number in zip(tokens, distinct.place.tolist(), strict=True)
     ]
+
+
+def head_contributions(
+    outputs: DocumentOutputs,
+    documents: Iterable[object],
+    change: NDArray[np.float64],
+    classes: Sequence[Any] | None = None,
+) -> list[TokenContributions]:
+    """Tell what each token contributes to what a head gives of a document.
+
+    That is the gradient by the token's mixed layers times these: how fast an output
+    grows with the token's vector. Of a head without hidden layers or attention, the
+    contributions of a document sum to its outputs less their biases.
+
+    Parameters
+    ----------
+    outputs : DocumentOutputs
+    documents : iterable of str or of list
+        Checked.
+    change : ndarray of shape (K, n_outputs), float64
+        What the head's outputs are multiplied by.
+    classes : sequence or None, default=None
+        Of length n_outputs.
+
+    Returns
+    -------
+    found : list of TokenContributions
+        One for each document.
+    """
+    documents = list(documents)
+    distinct = index_distinct(iter(documents), outputs.analyzer)
+    device = outputs.model.device
+    shares = {
+        number: _gradients(outputs.head.network, torch.tensor(activations).to(device))
+        for number, activations in outputs.reader(distinct)
+    }
+    found = []
+    tokens = outputs.analyzer.tokens(documents)
+    for words, number in zip(tokens, distinct.place.tolist(), strict=True):
+        parts, attention = shares[number]
+        weights = None if attention is None else attention.copy()
+        found.append(TokenContributions(words, parts @ change, classes, weights))
+    return found
+
+
+@modes(grad=True)
+def _gradients(
+    head: Head, activations: torch.Tensor
+) -> tuple[NDArray[np.float64], NDArray[np.float64] | None]:
+    """Return gradients times inputs of a document, (n, K), and attention, (n, heads).
+
+    A document goes by itself, so that others change nothing.
+    """
+    mixed = head.mix(activations).detach().requires_grad_()
+    lengths = torch.tensor([len(mixed)], device=mixed.device)
+    outputs = head.outputs(head.pool_mixed(mixed, lengths))[0]
+    columns = []
+    for output in outputs:
+        (gradient,) = torch.autograd.grad(output, mixed, retain_graph=True)
+        columns.append((gradient * mixed.detach()).sum(1))
+    parts = torch.stack(columns, 1).double().cpu().numpy()
+    if not isinstance(head.pooling, AttentionPooling):
+        return parts, None
+    weights = head.pooling.weights(mixed.detach(), lengths)[0, : len(mixed)]
+    return parts, weights.detach().double().cpu().numpy()

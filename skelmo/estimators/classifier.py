@@ -14,6 +14,7 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.utils import Tags
 from sklearn.utils._param_validation import Interval, StrOptions
 
+from skelmo.encoding.contributions import TokenContributions, head_contributions
 from skelmo.estimators.base import undone_on_failure
 from skelmo.estimators.head_training import Targets
 from skelmo.estimators.language_model import ElmoLanguageModel
@@ -380,6 +381,44 @@ default="slanted"
         probabilities : ndarray of shape (n_documents, n_classes), float64
         """
         return self._probabilities(X, log=True)
+
+    def explain(self, X: Any) -> list[TokenContributions]:
+        """Tell what each token of a document contributes to each class.
+
+        A contribution is the gradient of an output, before the softmax, by the token's
+        mixed layers, times these: how fast the output grows with the token's vector. Of
+        classes the mean over all is taken off, on which no probability depends.
+
+        Parameters
+        ----------
+        X : iterable of str
+
+        Returns
+        -------
+        found : list of TokenContributions
+            For each document its ``tokens`` and their ``contributions``, an ndarray of
+            shape (n_tokens, n_classes), float64; of ``head="attention"`` the
+            ``attention``, too, of shape (n_tokens, n_attention_heads).
+
+        See Also
+        --------
+        skelmo.display.TokenContributionsDisplay : Draws a document with its tokens
+            coloured.
+
+        Notes
+        -----
+        Contributions of ``head="linear"`` are exact: they sum to the outputs less their
+        biases. Those of others tell what a small change would do. A token's vector has
+        read the tokens around it, and its contribution is that of the word in its
+        place.
+        """
+        reading, documents = self._reading(X)
+        n_outputs = len(self.classes_)
+        change = np.eye(n_outputs)
+        if self._kind == "classes":
+            change -= 1 / n_outputs
+        classes = self.classes_.tolist()
+        return head_contributions(reading, documents, change, classes)
 
     def __sklearn_tags__(self) -> Tags:
         """Say that labels may be several."""

@@ -12,6 +12,7 @@ from sklearn.base import RegressorMixin, _fit_context
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils import Tags
 
+from skelmo.encoding.contributions import TokenContributions, head_contributions
 from skelmo.estimators.base import undone_on_failure
 from skelmo.estimators.head_training import Targets
 from skelmo.estimators.language_model import ElmoLanguageModel
@@ -323,6 +324,30 @@ default="slanted"
         """
         numbers = self._outputs(X) * self._scale + self._mean
         return numbers.ravel() if self._is_flat else numbers
+
+    def explain(self, X: Any) -> list[TokenContributions]:
+        """Tell what each token of a document contributes to each number.
+
+        A contribution is the gradient of a number by the token's mixed layers, times
+        these: how fast the number grows with the token's vector.
+
+        Parameters
+        ----------
+        X : iterable of str
+
+        Returns
+        -------
+        found : list of TokenContributions
+            For each document its ``tokens`` and their ``contributions``, an ndarray of
+            shape (n_tokens, n_outputs), float64; of ``head="attention"`` the
+            ``attention``, too, of shape (n_tokens, n_attention_heads).
+
+        See Also
+        --------
+        ElmoClassifier.explain : What is said there of heads holds here, too.
+        """
+        reading, documents = self._reading(X)
+        return head_contributions(reading, documents, np.diag(self._scale))
 
     def __sklearn_tags__(self) -> Tags:
         """Say that numbers may be several."""
