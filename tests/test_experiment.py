@@ -24,7 +24,7 @@ from sklearn.pipeline import FeatureUnion, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 import skelmo
-from skelmo import ElmoVectorizer
+from skelmo import ElmoClassifier, ElmoVectorizer
 from skelmo.comparison import classifiers, folds, representations, resources, trial
 from skelmo.estimators import vectorizer
 from skelmo.models import shared
@@ -327,7 +327,7 @@ def test_encoding_is_timed_without_the_cache(data, frozen, monkeypatch):
         return original(self, X)
 
     monkeypatch.setattr(ElmoVectorizer, "transform", transform)
-    monkeypatch.setattr(resources, "_N_TIMED", 10)
+    monkeypatch.setattr(resources, "N_TIMED", 10)
     run(data, {"e": ElmoVectorizer(language_model=frozen)}, classifier=Majority(), cv=2)
     assert calls == [(None, 10), ("memory", 45)] * 2
 
@@ -401,6 +401,51 @@ def test_own_language_model_is_trained_on_each_training_fold(data, monkeypatch, 
     # Else a second comparison would find the model trained, and say it took no time.
     made = representations.choose("elmo-own", 0, "compare").transformers
     assert made["elmo-own"].cache is None
+
+
+TUNED = {
+    "head": "linear", "tune": "none", "max_iter": 9, "learning_rate_init": 0.1,
+    "class_weight": "balanced", "random_state": 0,
+}  # fmt: skip
+
+
+def test_a_tuned_model_is_judged_by_its_own_head(data, frozen):
+    classifier = ElmoClassifier(frozen, **TUNED)
+    given = {"tuned": classifier, "words": CountVectorizer()}
+    found = run(data, given, classifier=Majority())
+    expected = cross_validate(
+        classifier,
+        *data,
+        cv=StratifiedKFold(3, shuffle=True, random_state=0),
+        scoring=METRICS,
+    )
+    rows = found.folds[found.folds["representation"] == "tuned"]
+    for metric in METRICS:
+        np.testing.assert_allclose(rows[metric], expected[f"test_{metric}"])
+    assert found.table.loc["tuned", "n_features"] == 32
+    assert found.table.loc["tuned", "oov_rate"] == 0
+    assert not hasattr(classifier, "classes_")
+
+
+def test_a_tuned_model_learns_from_the_labels_given_alone(data, frozen, monkeypatch):
+    sizes, fit = [], ElmoClassifier.fit
+
+    def noting(self, X, y):
+        sizes.append(len(X))
+        return fit(self, X, y)
+
+    monkeypatch.setattr(ElmoClassifier, "fit", noting)
+    given = {"tuned": ElmoClassifier(frozen, **TUNED)}
+    found = run(data, given, label_counts=[20], cv=2)
+    assert sizes == [45, 20, 45, 20]
+    assert sorted({int(n) for n in found.curve["n_labels"]}) == [20, 45]
+
+
+def test_the_bundled_model_is_tuned_where_that_is_asked_for():
+    made = representations.choose("elmo-tuned", 3, "compare").transformers
+    expected = {**ElmoClassifier().get_params(), "random_state": 3}
+    assert made["elmo-tuned"].get_params() == expected
+    assert "elmo-tuned" not in representations.choose(None, 0, "compare").transformers
 
 
 def test_word_vectors_are_compared_by_name(data):
@@ -502,7 +547,8 @@ BAD = [
         ValueError,
         "compare: no representation 'bert'. Choose among 'tfidf', 'word2vec', 'glove', "
         "'elmo', 'elmo-layer-0', 'elmo-layer-1', 'elmo-layer-2', 'elmo-learned', "
-        "'elmo-own', 'elmo+tfidf', or give a dict of names and transformers.",
+        "'elmo-own', 'elmo+tfidf', 'elmo-tuned', or give a dict of names and "
+        "transformers.",
     ),
     (
         {"representations": ["tfidf", "tfidf"]},

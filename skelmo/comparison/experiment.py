@@ -84,8 +84,9 @@ default=None
         "tfidf" (words and pairs of words), "word2vec", "glove", "elmo" (the bundled
         English model), "elmo-layer-0" and so on, "elmo-learned" (layers mixed by
         weights learned from y), "elmo-own" (a language model trained on the training
-        documents) and "elmo+tfidf"; or a dict of names and transformers, or names of
-        the above. None takes all that can run.
+        documents), "elmo+tfidf" and "elmo-tuned" (`ElmoClassifier`: the bundled model,
+        tuned under a head); or a dict of names and transformers, or names of the above.
+        None takes all that can run but "elmo-tuned".
     classifier : {"mlp"}, estimator or None, default=None
         None is a logistic regression on scaled features, its C, and for a
         `FeatureUnion` the weight of each part, chosen by cross-validation inside the
@@ -127,6 +128,7 @@ default=None
     See Also
     --------
     ElmoVectorizer : For ``{"elmo": ElmoVectorizer(language_model=directory)}``.
+    ElmoClassifier : For ``{"tuned": ElmoClassifier(head="cnn")}``.
 
     Notes
     -----
@@ -134,6 +136,9 @@ default=None
     fold: texts without labels are easy to have. What learns from labels itself
     (``get_tags(...).target_tags.required``, or a selection of features) is fitted anew
     on the labelled texts alone.
+
+    An `ElmoClassifier` is judged by its own head, whatever `classifier` is: its time
+    to fit is that of training it, once for each number of labels.
 
     A parallel backend of joblib, as in ``with joblib.parallel_config(n_jobs=4)``,
     speeds up the search of the classifier. The code of own transformers is not part of

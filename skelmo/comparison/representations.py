@@ -11,6 +11,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.pipeline import FeatureUnion
 
 from skelmo.baselines import GloveVectorizer, Word2VecVectorizer
+from skelmo.estimators.classifier import ElmoClassifier
 from skelmo.estimators.language_model import ElmoLanguageModel
 from skelmo.estimators.vectorizer import ElmoVectorizer
 
@@ -18,6 +19,7 @@ ENGLISH = "en"
 ENGLISH_LAYERS = 3  # known without reading it: its time belongs to its own fit
 BASELINE = "tfidf"
 _LAYER = "elmo-layer-"
+_TUNED = "elmo-tuned"
 
 
 class Unavailable(Exception):
@@ -37,7 +39,7 @@ def choose(given: Any, seed: int, owner: str) -> Chosen:
     Parameters
     ----------
     given : None, iterable of str or mapping of str to transformer or str
-        None is all that there are.
+        None is all that there are but what is tuned, which takes the longest.
     seed : int
     owner : str
         The function that asks, for the messages.
@@ -55,7 +57,7 @@ def choose(given: Any, seed: int, owner: str) -> Chosen:
     """
     makers = _makers(seed)
     if given is None:
-        given = list(makers)
+        given = [name for name in makers if name != _TUNED]
     if isinstance(given, str):
         given = [given]
     if not isinstance(given, Mapping):
@@ -155,6 +157,7 @@ def _makers(seed: int) -> dict[str, Callable[[], Any]]:
         "elmo-learned": partial(elmo, layers="learned"),
         "elmo-own": own,
         "elmo+tfidf": union,
+        _TUNED: lambda: ElmoClassifier(ENGLISH, random_state=seed),
     }
 
 

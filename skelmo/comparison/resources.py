@@ -18,11 +18,13 @@ from sklearn.pipeline import FeatureUnion, Pipeline
 from sklearn.utils import get_tags
 
 from skelmo.encoding.caches import cache_info
+from skelmo.estimators.classifier import ElmoClassifier
 from skelmo.estimators.vectorizer import ElmoVectorizer
 
 _STATM = Path("/proc/self/statm")
 _EVERY = 0.005  # seconds between two looks at the memory
-_N_TIMED = 100  # documents that are encoded again where a cache would answer
+N_TIMED = 100  # documents that are encoded again where a cache would answer
+_OURS = (ElmoVectorizer, ElmoClassifier)  # with a cache, and weights to be stored
 
 
 class MemoryWatch:
@@ -141,7 +143,7 @@ def seconds_per_document(
         Of all documents.
     """
     cached = [part for part in parts_of(transformer) if _has_cache(part)]
-    timed = documents[:_N_TIMED] if cached else documents
+    timed = documents[:N_TIMED] if cached else documents
     with _without_caches(cached):
         began = time.perf_counter()
         features = transformer.transform(timed)
@@ -164,17 +166,17 @@ def model_bytes(transformer: Any) -> int | None:
     n_bytes : int or None
         Functions, as a tokenizer, count as nothing. None if there is no pickle.
     """
-    vectorizers = [p for p in parts_of(transformer) if isinstance(p, ElmoVectorizer)]
-    stored = [part.store_weights for part in vectorizers]
+    own = [part for part in parts_of(transformer) if isinstance(part, _OURS)]
+    stored = [part.store_weights for part in own]
     counter = _Counter()
     try:
-        for part in vectorizers:
+        for part in own:
             part.store_weights = True
         _Sizer(counter, protocol=5).dump(transformer)
     except (pickle.PicklingError, AttributeError, TypeError):
         return None
     finally:
-        for part, value in zip(vectorizers, stored, strict=True):
+        for part, value in zip(own, stored, strict=True):
             part.store_weights = value
     return counter.n_bytes
 
@@ -199,7 +201,7 @@ def oov_rate(transformer: Any, documents: Sequence[str]) -> float | None:
     if isinstance(transformer, FeatureUnion):
         rates = [oov_rate(part, documents) for _, part in transformer.transformer_list]
         return min((rate for rate in rates if rate is not None), default=None)
-    if isinstance(transformer, ElmoVectorizer):
+    if isinstance(transformer, _OURS):
         return 0.0
     if hasattr(transformer, "oov_rate"):
         return float(transformer.oov_rate(documents))
@@ -222,7 +224,7 @@ def _is_supervised(part: Any) -> bool:
 
 
 def _has_cache(part: Any) -> bool:
-    return isinstance(part, ElmoVectorizer) and part.cache is not None
+    return isinstance(part, _OURS) and part.cache is not None
 
 
 @contextmanager

@@ -13,13 +13,14 @@ from numpy.typing import NDArray
 from scipy import sparse
 from sklearn.base import clone
 from sklearn.exceptions import UndefinedMetricWarning
-from sklearn.metrics import get_scorer
+from sklearn.metrics import check_scoring
 from sklearn.pipeline import FeatureUnion
 
 from skelmo.comparison.classifiers import Block, chosen, fit_quietly, make_classifier
 from skelmo.comparison.fold_result import FoldResult
 from skelmo.comparison.folds import Fold, counts_for
 from skelmo.comparison.resources import (
+    N_TIMED,
     MemoryWatch,
     model_bytes,
     n_cached,
@@ -27,6 +28,7 @@ from skelmo.comparison.resources import (
     oov_rate,
     seconds_per_document,
 )
+from skelmo.estimators.classifier import ElmoClassifier
 
 
 @dataclass(frozen=True)
@@ -60,11 +62,17 @@ class _Encoded:
     """Features of a fold's documents, and what they took."""
 
     transformer: Any  # fitted
-    train: Any
+    train: Any  # of a classifier documents, as of the test
     test: Any
+    n_features: int
     fit_seconds: float
     transform_seconds: float
     peak_bytes: int | None = None
+
+    @property
+    def is_classifier(self) -> bool:
+        """Whether a head of its own reads the features."""
+        return isinstance(self.transformer, ElmoClassifier)
 
 
 def run_fold(name: str, transformer: Any, fold: Fold, task: Task) -> FoldResult:
@@ -88,7 +96,7 @@ def run_fold(name: str, transformer: Any, fold: Fold, task: Task) -> FoldResult:
     y_train, y_test = task.y[fold.train], task.y[fold.test]
     with MemoryWatch() as watch:
         encoded = _encode(transformer, train, y_train, test)
-    blocks = _blocks(encoded.transformer, encoded.test, test)
+    blocks = _blocks(encoded, test)
     curve: list[Any] = []
     classifier_seconds, classifier = 0.0, None
     is_supervised = needs_labels(encoded.transformer)
@@ -102,16 +110,19 @@ def run_fold(name: str, transformer: Any, fold: Fold, task: Task) -> FoldResult:
             # What it learned from all the labels would tell of those held back.
             some = [train[k] for k in labelled]
             part = _encode(transformer, some, y, test)
-            part_blocks = _blocks(part.transformer, part.test, test)
+            part_blocks = _blocks(part, test)
             features = part.train
         else:
             features = _rows(encoded.train, labelled)
         began = time.perf_counter()
-        groups = None if task.groups is None else task.groups[fold.train][labelled]
-        classifier = make_classifier(
-            task.classifier, part_blocks, y, task.seed, task.metrics[0], groups
-        )
-        fit_quietly(classifier, features, y, groups)
+        if part.is_classifier:
+            classifier = part.transformer
+        else:
+            groups = None if task.groups is None else task.groups[fold.train][labelled]
+            classifier = make_classifier(
+                task.classifier, part_blocks, y, task.seed, task.metrics[0], groups
+            )
+            fit_quietly(classifier, features, y, groups)
         classifier_seconds = time.perf_counter() - began
         curve.append([count, _scores(classifier, part.test, y_test, task.metrics)])
     return FoldResult(
@@ -119,7 +130,7 @@ def run_fold(name: str, transformer: Any, fold: Fold, task: Task) -> FoldResult:
         fold=fold.number,
         n_train=len(train),
         n_test=len(test),
-        n_features=int(encoded.test.shape[1]),
+        n_features=encoded.n_features,
         scores=curve[-1][1],
         curve=curve,
         chosen=chosen(classifier),
@@ -139,6 +150,8 @@ def _encode(
     transformer: Any, train: Sequence[str], y: NDArray[Any], test: Sequence[str]
 ) -> _Encoded:
     fitted = clone(transformer)
+    if isinstance(fitted, ElmoClassifier):
+        return _tune(fitted, train, y, test)
     n_before = n_cached(fitted)
     began = time.perf_counter()
     if hasattr(fitted, "fit_transform"):
@@ -152,8 +165,30 @@ def _encode(
         transformer=fitted,
         train=_matrix(features),
         test=_matrix(test_features),
+        n_features=int(test_features.shape[1]),
         # Else the first to fill a cache would pay for all.
         fit_seconds=fit_seconds + n_answered * seconds,
+        transform_seconds=seconds * len(test),
+    )
+
+
+def _tune(
+    classifier: ElmoClassifier,
+    train: Sequence[str],
+    y: NDArray[Any],
+    test: Sequence[str],
+) -> _Encoded:
+    """Fit a classifier; to encode means to predict then."""
+    began = time.perf_counter()
+    classifier.fit(train, y)
+    fit_seconds = time.perf_counter() - began
+    seconds, pooled = seconds_per_document(classifier, test[:N_TIMED])
+    return _Encoded(
+        transformer=classifier,
+        train=np.array(train, dtype=object),
+        test=np.array(test, dtype=object),
+        n_features=pooled.shape[1],
+        fit_seconds=fit_seconds,
         transform_seconds=seconds * len(test),
     )
 
@@ -169,9 +204,10 @@ def _rows(features: Any, places: NDArray[np.intp]) -> Any:
     return features if len(places) == features.shape[0] else features[places]
 
 
-def _blocks(transformer: Any, features: Any, documents: Sequence[str]) -> list[Block]:
+def _blocks(encoded: _Encoded, documents: Sequence[str]) -> list[Block]:
     """Return the columns that belong together."""
-    whole = [Block(int(features.shape[1]), not sparse.issparse(features))]
+    transformer = encoded.transformer
+    whole = [Block(encoded.n_features, not sparse.issparse(encoded.test))]
     if not isinstance(transformer, FeatureUnion):
         return whole
     blocks = []
@@ -188,9 +224,9 @@ def _scores(
 ) -> dict[str, float]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UndefinedMetricWarning)
-        return {
-            name: float(get_scorer(name)(classifier, features, y)) for name in metrics
-        }
+        scorer = check_scoring(classifier, scoring=list(metrics))  # predicts once
+        found = scorer(classifier, features, y)
+    return {name: float(found[name]) for name in metrics}
 
 
 def _accuracy(
