@@ -4,19 +4,44 @@ import re
 
 import pytest
 
-from skelmo import ElmoLanguageModel, ElmoVectorizer
+from skelmo import ElmoClassifier, ElmoLanguageModel, ElmoVectorizer
 from skelmo.cli import main
 from skelmo.cli.arguments import make_parser
 from skelmo.cli.flag_names import in_flags
-from skelmo.cli.model_parameters import ELSEWHERE, LANGUAGE_MODEL, SETTABLE, flag_of
+from skelmo.cli.model_parameters import (
+    CLASSIFIER,
+    CLASSIFIER_ELSEWHERE,
+    CLASSIFIER_SETTABLE,
+    ELSEWHERE,
+    LANGUAGE_MODEL,
+    SETTABLE,
+    flag_of,
+)
 
 ALONE = ("tokenizer", "input", "warm_start", "verbose")  # of Python
 
 
-def test_every_parameter_has_a_flag_or_none_at_all():
-    known = set(ElmoLanguageModel._get_param_names())
-    assert {*LANGUAGE_MODEL, *ELSEWHERE, *SETTABLE, *ALONE} == known
-    assert len({*LANGUAGE_MODEL, *ELSEWHERE, *SETTABLE}) == len(known) - len(ALONE)
+@pytest.mark.parametrize(
+    ("estimator", "tables", "alone"),
+    [
+        (ElmoLanguageModel, (LANGUAGE_MODEL, ELSEWHERE, SETTABLE), ALONE),
+        (
+            ElmoClassifier,
+            (CLASSIFIER, CLASSIFIER_ELSEWHERE, CLASSIFIER_SETTABLE),
+            (*ALONE, "store_weights"),
+        ),
+    ],
+)
+def test_every_parameter_has_a_flag_or_none_at_all(estimator, tables, alone):
+    known = set(estimator._get_param_names())
+    named = [name for table in (*tables, alone) for name in table]
+    assert set(named) == known
+    assert len(named) == len(known)
+
+
+@pytest.mark.parametrize("name", CLASSIFIER)
+def test_help_tells_the_defaults_of_the_classifier(name):
+    assert ElmoClassifier().get_params()[name] == CLASSIFIER[name].default
 
 
 def flags_of(command):
@@ -42,6 +67,11 @@ PARAMETERS = {
         "representations": "--representations", "classifier": "--classifier",
         "cv": "--folds", "cache": "--cache", "random_state": "--seed",
         "language_model": "--model",
+    },
+    "classify": {
+        **{name: flag_of(name) for name in CLASSIFIER},
+        **{name: f"--set {name}" for name in CLASSIFIER_SETTABLE},
+        **CLASSIFIER_ELSEWHERE,
     },
     "convert": {"dtype": "--dtype"},
     "inspect": {"language_model": "--model", "missing": "--missing"},
@@ -90,6 +120,26 @@ def test_wrong_values_are_told_by_their_flags(name, corpus_path, tmp_path, capsy
     assert not re.search(rf"\b{name}=|'{name}'|parameter of", said.replace(
         f"--set {name}=", ""))  # fmt: skip
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", [*CLASSIFIER, *CLASSIFIER_SETTABLE])
+def test_wrong_values_of_classifiers_are_told_by_their_flags(
+    name, model_path, tmp_path, capsys
+):
+    source, given = tmp_path / "in.csv", ["--set", f"{name}={{}}"]
+    source.write_text("a,b\nx,1\ny,2\n")
+    if name in CLASSIFIER:
+        kind = CLASSIFIER[name].kind
+        given = [flag_of(name), "-1" if kind is not str else "none such"]
+    columns = ["--text", "a", "--label", "b", "--model", model_path]
+    command = ["classify", str(source), *columns, "--test", str(source)]
+    code = main([*command, *given])
+    said = capsys.readouterr().err
+    assert code in (1, 2)
+    assert said.count("\n") == 1
+    assert re.search(rf"(--set {name}|{flag_of(name)})\b", said)
+    assert not re.search(rf"\b{name}=|'{name}'|parameter of", said.replace(
+        f"--set {name}=", ""))  # fmt: skip
 
 
 def test_what_parameters_need_of_each_other(corpus_path, tmp_path, capsys):

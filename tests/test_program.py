@@ -20,7 +20,9 @@ from skelmo.pretrained import registry
 from skelmo.pretrained.bilm_format import read_bilm, write_bilm
 from skelmo.pretrained.safetensors_format import read_model, write_model
 
-COMMANDS = ("train", "evaluate", "encode", "convert", "compare", "info", "inspect")
+COMMANDS = (
+    "train", "evaluate", "encode", "convert", "compare", "classify", "info", "inspect",
+)  # fmt: skip
 
 
 @pytest.fixture

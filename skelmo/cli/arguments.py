@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import argparse
 import math
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
-from skelmo.cli.model_parameters import LANGUAGE_MODEL, flag_of
+from skelmo.cli.examples import EXAMPLES
+from skelmo.cli.model_parameters import CLASSIFIER, LANGUAGE_MODEL, Parameter, flag_of
 from skelmo.version import __version__
 
 FORMATS = ("csv", "tsv", "jsonl", "parquet", "txt")
@@ -29,45 +31,6 @@ replaced with --force only. `skelmo COMMAND --help` shows examples.
 exit codes: 0 done, 1 error, 2 wrong command line, 130 interrupted (Ctrl-C), 141 the
 reader of the output has gone
 """
-_EXAMPLES = {
-    "train": """\
-  skelmo train reviews.txt --out my-elmo
-  skelmo train 2023.csv.gz 2024.csv.gz --column text --out my-elmo --max-time 60
-  skelmo train forum.txt --init my-elmo --out forum-elmo --max-epochs 2
-  skelmo train reviews.txt --out my-elmo --set l1=1e-6 --set "filters=[(1, 8)]"
-
-Interrupted or killed, the same command goes on from the last checkpoint in
-OUT.checkpoints; after --max-time too, if more time is given.""",
-    "evaluate": """\
-  skelmo evaluate my-elmo heldout.txt
-  skelmo evaluate my-elmo heldout.parquet --column text --json""",
-    "encode": """\
-  skelmo encode reviews.csv --column text features.npy
-  skelmo encode --model my-elmo reviews.csv --column text out.parquet --keep id stars
-  zcat old.jsonl.gz | skelmo encode --model my-elmo - --format jsonl --column 2 out.csv
-  skelmo encode --separator ";" --on-error skip export.csv --column text out.npy
-  skelmo encode reviews.txt --tokens --layers top tokens.parquet
-  skelmo encode reviews.txt - | gzip > features.csv.gz
-
-Interrupted or killed, the same command goes on where it stopped (OUT.part), and the
-file is that of a run that was not. If input, model or options have changed, it starts
-anew. What comes from stdin starts anew, too.""",
-    "convert": """\
-  skelmo convert my-elmo my-elmo-small --dtype float16
-  skelmo convert my-elmo for-allennlp --to allennlp
-  skelmo convert elmo_2x1024_128 english
-  skelmo convert 142.zip german""",
-    "compare": """\
-  skelmo compare reviews.csv --text text --label stars --out report.html
-  skelmo compare reviews.csv --text text --label stars --representations tfidf \\
-      --model my-elmo --cache compared""",
-    "info": """\
-  skelmo info my-elmo
-  skelmo info my-elmo --json""",
-    "inspect": """\
-  skelmo inspect reviews.csv --column text
-  skelmo inspect reviews.txt --model my-elmo""",
-}
 
 
 class _Parser(argparse.ArgumentParser):
@@ -95,8 +58,8 @@ def make_parser() -> argparse.ArgumentParser:
     _add_debug(parser)
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     for add in (
-        _add_train, _add_evaluate, _add_encode, _add_convert, _add_compare, _add_info,
-        _add_inspect,
+        _add_train, _add_evaluate, _add_encode, _add_convert, _add_compare,
+        _add_classify, _add_info, _add_inspect,
     ):  # fmt: skip
         add(commands)
     return parser
@@ -107,7 +70,7 @@ def _command(commands: Any, name: str, help: str) -> _Parser:
         name,
         help=help,
         description=f"{help[0].upper()}{help[1:]}.",
-        epilog=f"examples:\n{_EXAMPLES[name]}",
+        epilog=f"examples:\n{EXAMPLES[name]}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
@@ -162,6 +125,63 @@ def _add_table(parser: _Parser, column: bool = True) -> None:
 
 def _add_missing(parser: _Parser, choices: tuple[str, ...], help: str) -> None:
     parser.add_argument("--missing", choices=choices, default="error", help=help)
+
+
+def _add_parameters(
+    parser: _Parser, owner: str, parameters: Mapping[str, Parameter]
+) -> None:
+    """Add those of an estimator."""
+    group = parser.add_argument_group(f"parameters of {owner}")
+    for name, parameter in parameters.items():
+        default = (
+            "" if parameter.default is None else f" (default: {parameter.default})"
+        )
+        group.add_argument(
+            flag_of(name),
+            type=parameter.kind,
+            choices=parameter.choices,
+            default=argparse.SUPPRESS,
+            metavar=None if parameter.choices else parameter.metavar,
+            help=parameter.help + default,
+        )
+    group.add_argument(
+        "--set",
+        type=_assignment,
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="any other parameter, by its name in Python",
+    )
+
+
+def _add_max_time(parser: _Parser) -> None:
+    parser.add_argument(
+        "--max-time",
+        type=_minutes,
+        metavar="MINUTES",
+        help="minutes of training at most",
+    )
+
+
+def _add_keep(parser: _Parser) -> None:
+    parser.add_argument(
+        "--keep", nargs="+", action="extend", default=[], metavar="COL",
+        help="columns to copy to a csv or parquet file; give them after the files",
+    )  # fmt: skip
+
+
+def _add_model(parser: _Parser) -> None:
+    parser.add_argument(
+        "--model", default="en", metavar="DIR", help="directory or name of a model "
+        "(default: en, the English one that comes with skelmo; zh is the Chinese one)",
+    )  # fmt: skip
+
+
+def _add_seed(parser: _Parser) -> None:
+    parser.add_argument(
+        "--seed", type=int, default=0, metavar="N", help="of all that is random "
+        "(default: 0)"
+    )  # fmt: skip
 
 
 def _add_threads(parser: _Parser) -> None:
@@ -240,12 +260,7 @@ def _add_train(commands: Any) -> None:
         metavar="FILE",
         help="texts to validate with, in place of held out ones",
     )
-    parser.add_argument(
-        "--max-time",
-        type=_minutes,
-        metavar="MINUTES",
-        help="minutes of training at most",
-    )
+    _add_max_time(parser)
     parser.add_argument(
         "--checkpoint-every",
         type=_minutes,
@@ -253,31 +268,8 @@ def _add_train(commands: Any) -> None:
         metavar="MINUTES",
         help="minutes between checkpoints (default: 2)",
     )
-    parser.add_argument(
-        "--seed", type=int, default=0, metavar="N", help="of all that is random "
-        "(default: 0)"
-    )  # fmt: skip
-    group = parser.add_argument_group("parameters of ElmoLanguageModel")
-    for name, parameter in LANGUAGE_MODEL.items():
-        default = (
-            "" if parameter.default is None else f" (default: {parameter.default})"
-        )
-        group.add_argument(
-            flag_of(name),
-            type=parameter.kind,
-            choices=parameter.choices,
-            default=argparse.SUPPRESS,
-            metavar=None if parameter.choices else parameter.metavar,
-            help=parameter.help + default,
-        )
-    group.add_argument(
-        "--set",
-        type=_assignment,
-        action="append",
-        default=[],
-        metavar="NAME=VALUE",
-        help="any other parameter, by its name in Python",
-    )
+    _add_seed(parser)
+    _add_parameters(parser, "ElmoLanguageModel", LANGUAGE_MODEL)
     _add_threads(parser)
 
 
@@ -304,19 +296,13 @@ def _add_encode(commands: Any) -> None:
         help="format of OUT, if its name does not tell",
     )
     _add_force(parser, "replace OUT if it is there")
-    parser.add_argument(
-        "--model", default="en", metavar="DIR", help="directory or name of a model "
-        "(default: en, the English one that comes with skelmo; zh is the Chinese one)",
-    )  # fmt: skip
+    _add_model(parser)
     _add_table(parser)
     _add_missing(
         parser, ("error", "empty", "nan"), "what a row without a text gives: an error, "
         "zeros or nan"
     )  # fmt: skip
-    parser.add_argument(
-        "--keep", nargs="+", action="extend", default=[], metavar="COL",
-        help="columns to copy to a csv or parquet file; give them after the files",
-    )  # fmt: skip
+    _add_keep(parser)
     parser.add_argument(
         "--tokens",
         action="store_true",
@@ -369,7 +355,7 @@ def _add_compare(commands: Any) -> None:
     _add_force(parser, "replace a page that is there")
     parser.add_argument(
         "--representations", nargs="+", metavar="NAME", help="as tfidf word2vec glove "
-        "elmo-own; by default all that can run"
+        "elmo-own elmo-tuned; by default all that can run but the last"
     )  # fmt: skip
     parser.add_argument(
         "--model", metavar="DIR", help="also compare the model there, as elmo-DIR"
@@ -388,6 +374,45 @@ def _add_compare(commands: Any) -> None:
         "comparison goes on"
     )  # fmt: skip
     parser.add_argument("--seed", type=int, default=0, metavar="N")
+
+
+def _add_classify(commands: Any) -> None:
+    parser = _command(commands, "classify", "train a classifier of texts and use it")
+    parser.add_argument("input", metavar="FILE", help="texts and labels to train on")
+    parser.add_argument("--text", required=True, metavar="COL", help="column of texts")
+    parser.add_argument("--label", required=True, metavar="COL", help="their classes")
+    _add_table(parser, column=False)
+    _add_missing(
+        parser, ("error", "empty"), "empty takes a row without a text as an empty one"
+    )
+    parser.add_argument(
+        "--test", metavar="FILE", help="texts and labels to report on: accuracy, "
+        "precision, recall, F1, and which classes are taken for which"
+    )  # fmt: skip
+    parser.add_argument("--json", action="store_true", help="print the report as JSON")
+    parser.add_argument("--predict", metavar="FILE", help="texts to predict")
+    parser.add_argument(
+        "--out", type=Path, metavar="OUT", help="file of the predictions: .csv or "
+        ".parquet; - is stdout, as csv"
+    )  # fmt: skip
+    _add_force(parser, "replace OUT if it is there")
+    _add_keep(parser)
+    parser.add_argument(
+        "--probabilities", action="store_true", help="add a column for each class"
+    )
+    parser.add_argument(
+        "--unlabeled", metavar="FILE", help="more texts to read first, with "
+        "--adapt-epochs"
+    )  # fmt: skip
+    _add_model(parser)
+    parser.add_argument(
+        "--checkpoint", type=Path, metavar="DIR", help="directory for a training that "
+        "goes on when interrupted"
+    )  # fmt: skip
+    _add_max_time(parser)
+    _add_seed(parser)
+    _add_parameters(parser, "ElmoClassifier", CLASSIFIER)
+    _add_threads(parser)
 
 
 def _add_info(commands: Any) -> None:

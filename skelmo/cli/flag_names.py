@@ -9,7 +9,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from skelmo.cli.model_parameters import ELSEWHERE, LANGUAGE_MODEL, SETTABLE, flag_of
+from skelmo.cli.model_parameters import (
+    CLASSIFIER,
+    CLASSIFIER_ELSEWHERE,
+    CLASSIFIER_SETTABLE,
+    ELSEWHERE,
+    LANGUAGE_MODEL,
+    SETTABLE,
+    flag_of,
+)
 
 _FLAGS: dict[str, dict[str, str]] = {
     "train": {
@@ -29,6 +37,12 @@ _FLAGS: dict[str, dict[str, str]] = {
         "classifier": "--classifier", "cv": "--folds", "cache": "--cache",
         "random_state": "--seed", "language_model": "--model",
         "label_counts": "the number of labels (or give --all-labels)",
+    },
+    "classify": {
+        **{name: flag_of(name) for name in CLASSIFIER},
+        **{name: f"--set {name}" for name in CLASSIFIER_SETTABLE},
+        **CLASSIFIER_ELSEWHERE,
+        "X": "--text", "y": "--label", "unlabeled": "--unlabeled",
     },
     "convert": {"dtype": "--dtype"},
     "inspect": {"language_model": "--model", "missing": "--missing"},

@@ -1,4 +1,4 @@
-"""Options of the command that are parameters of `ElmoLanguageModel`."""
+"""Options of the command that are parameters of an estimator."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from skelmo.cli.messages import UsageError
 
 
 class Parameter(NamedTuple):
-    """An option of `skelmo train`."""
+    """An option of `skelmo train` or `skelmo classify`."""
 
     kind: Callable[[str], Any]
-    default: Any  # of ElmoLanguageModel, for the help
+    default: Any  # of the estimator, for the help
     metavar: str
     help: str
     choices: tuple[str, ...] | None = None
@@ -47,12 +47,44 @@ LANGUAGE_MODEL = {
     ),
 }  # fmt: skip
 
-# Parameters that the command itself sets, and by which option.
+CLASSIFIER = {
+    "head": Parameter(
+        str, "attention", "", "what reads the tokens",
+        ("linear", "mlp", "cnn", "attention"),
+    ),
+    "tune": Parameter(
+        str, "all", "", "what is trained beside the head",
+        ("all", "top", "mix", "none"),
+    ),
+    "adapt_epochs": Parameter(
+        int, 0, "N", "passes of the language model over all texts, first"
+    ),
+    "max_iter": Parameter(
+        int, "auto", "N", "passes over the labelled texts at most; auto makes more of "
+        "few texts",
+    ),
+    "batch_size": Parameter(int, 32, "N", "texts of a training step"),
+    "learning_rate_init": Parameter(float, 0.001, "RATE", "rate of the head"),
+    "dropout": Parameter(float, 0.2, "SHARE", "share of values dropped"),
+    "class_weight": Parameter(
+        str, None, "", "balanced lets rare classes count as much", ("balanced",)
+    ),
+    "device": Parameter(str, None, "NAME", "a torch device"),
+    "precision": Parameter(
+        str, "auto", "", "of matrix products", ("auto", "float32", "bfloat16")
+    ),
+}  # fmt: skip
+
+# Parameters that the commands themselves set, and by which option.
 ELSEWHERE = {
     "max_time": "--max-time", "missing": "--missing", "checkpoint": "--out",
     "checkpoint_every": "--checkpoint-every", "random_state": "--seed",
 }  # fmt: skip
-_CODE = ("tokenizer", "input", "warm_start", "verbose")
+CLASSIFIER_ELSEWHERE = {
+    "language_model": "--model", "max_time": "--max-time", "missing": "--missing",
+    "checkpoint": "--checkpoint", "random_state": "--seed",
+}  # fmt: skip
+_CODE = ("tokenizer", "input", "warm_start", "verbose", "store_weights")
 # Those that --set alone gives.
 SETTABLE = (
     "activation", "alpha", "cell_clip", "char_embedding_dim", "characters",
@@ -61,6 +93,13 @@ SETTABLE = (
     "sentence_splitter", "skip_connections", "softmax", "solver", "tie_weights", "tol",
     "warmup", "word_dropout",
 )  # fmt: skip
+CLASSIFIER_SETTABLE = (
+    "alpha", "cache", "checkpoint_every", "early_stopping", "hidden_layer_sizes",
+    "kernel_sizes", "l1", "label_smoothing", "learning_rate", "learning_rate_decay",
+    "max_batch_tokens", "max_grad_norm", "n_attention_heads", "n_filters",
+    "n_iter_no_change", "sentence_splitter", "solver", "tol", "unfreeze",
+    "unknown_words", "validation_fraction",
+)  # fmt: skip
 
 
 def flag_of(name: str) -> str:
@@ -68,10 +107,11 @@ def flag_of(name: str) -> str:
     return "--" + name.replace("_", "-")
 
 
-def language_model_parameters(
+def parameters_of(
     given: Mapping[str, Any],
     assignments: Sequence[tuple[str, str]],
     known: Sequence[str],
+    elsewhere: Mapping[str, str],
 ) -> dict[str, Any]:
     """Return the parameters that a command line sets.
 
@@ -83,6 +123,8 @@ def language_model_parameters(
         Names of other ones, and the text of each value.
     known : sequence of str
         Names of all parameters of the estimator.
+    elsewhere : mapping of str to str
+        Those that other options give.
 
     Returns
     -------
@@ -94,11 +136,11 @@ def language_model_parameters(
         If a parameter does not exist, is set twice or belongs to another option.
     """
     found = dict(given)
-    allowed = [name for name in known if name not in {*ELSEWHERE, *_CODE}]
+    allowed = [name for name in known if name not in {*elsewhere, *_CODE}]
     for name, text in assignments:
-        if name in ELSEWHERE:
+        if name in elsewhere:
             raise UsageError(
-                f"--set {name}: this parameter is given by {ELSEWHERE[name]}."
+                f"--set {name}: this parameter is given by {elsewhere[name]}."
             )
         if name not in allowed:
             raise UsageError(

@@ -10,7 +10,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from skelmo.cli.model_parameters import LANGUAGE_MODEL
+from skelmo.cli.model_parameters import CLASSIFIER, LANGUAGE_MODEL
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -249,6 +249,77 @@ class CompareOptions(TableOptions):
 
 
 @dataclass(frozen=True, kw_only=True)
+class ClassifyOptions(TableOptions):
+    """Options of `skelmo classify`.
+
+    Parameters
+    ----------
+    format : str or None
+        As for `TableOptions`.
+    no_header : bool
+        As for `TableOptions`.
+    separator : str or None
+        As for `TableOptions`.
+    on_error : {"error", "skip"}
+        As for `TableOptions`.
+    input : str
+        File of texts and labels to train on.
+    text : str
+        Column of the texts, in all files.
+    label : str
+        Column of the labels.
+    missing : {"error", "empty"}
+    test : str or None
+        File of texts and labels to report on.
+    predict : str or None
+        File of texts to predict.
+    out : Path or None
+        File of the predictions; "-" is stdout.
+    force : bool
+        Whether a file there is replaced.
+    keep : list of str
+        Columns to copy beside the predictions.
+    probabilities : bool
+        Whether there is a column for each class.
+    unlabeled : str or None
+        File of more texts to read first.
+    model : str
+        Directory or name.
+    checkpoint : Path or None
+        Directory.
+    max_time : float or None
+        Minutes.
+    seed : int
+    json : bool
+    parameters : dict
+        Those of ElmoClassifier that have an option and are given.
+    set : list of (str, str)
+        Names of other ones, and what is given for each.
+    threads : int or None
+    """
+
+    input: str
+    text: str
+    label: str
+    missing: str
+    test: str | None
+    predict: str | None
+    out: Path | None
+    force: bool
+    keep: list[str]
+    probabilities: bool
+    unlabeled: str | None
+    model: str
+    checkpoint: Path | None
+    max_time: float | None
+    seed: int
+    json: bool
+    parameters: dict[str, Any]
+    set: list[tuple[str, str]]
+    threads: int | None
+
+
+@dataclass(frozen=True, kw_only=True)
 class InfoOptions:
     """Options of `skelmo info`.
 
@@ -291,8 +362,9 @@ class InspectOptions(TableOptions):
 _OPTIONS: dict[str, type[Any]] = {
     "train": TrainOptions, "evaluate": EvaluateOptions, "encode": EncodeOptions,
     "convert": ConvertOptions, "compare": CompareOptions, "info": InfoOptions,
-    "inspect": InspectOptions,
+    "inspect": InspectOptions, "classify": ClassifyOptions,
 }  # fmt: skip
+_PARAMETERS = {"train": LANGUAGE_MODEL, "classify": CLASSIFIER}
 
 
 def options_of(arguments: argparse.Namespace) -> Any:
@@ -309,7 +381,8 @@ def options_of(arguments: argparse.Namespace) -> Any:
     """
     given = vars(arguments)
     kind = _OPTIONS[arguments.command]
-    if kind is TrainOptions:
-        parameters = {name: given[name] for name in LANGUAGE_MODEL if name in given}
+    if arguments.command in _PARAMETERS:
+        names = _PARAMETERS[arguments.command]
+        parameters = {name: given[name] for name in names if name in given}
         given = {**given, "parameters": parameters}
     return kind(**{field.name: given[field.name] for field in fields(kind)})

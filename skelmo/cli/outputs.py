@@ -183,8 +183,21 @@ def _as_type(value: Any, kind: Any, pa: Any) -> Any:
     return value if value is None or kind != pa.string() else str(value)
 
 
-def _kept_types(table: Table, kept: Sequence[str], pa: Any) -> list[Any]:
-    """Return the types of a parquet table's columns; those of others are text."""
+def kept_types(table: Table, kept: Sequence[str], pa: Any) -> list[Any]:
+    """Return the types of a parquet table's columns; those of others are text.
+
+    Parameters
+    ----------
+    table : Table
+    kept : sequence of str
+        Names of the columns.
+    pa : module
+        Pyarrow.
+
+    Returns
+    -------
+    types : list of pyarrow.DataType
+    """
     if table.format != "parquet":
         return [pa.string()] * len(kept)
     with reading_parquet(table, pa):
@@ -304,17 +317,33 @@ def output_of(
         If two columns would have the same name.
     """
     columns = [*kept, *(TOKEN_COLUMNS if tokens else ())]
-    twice = [name for name, n in Counter([*columns, *names]).items() if n > 1]
+    check_distinct(table, [*columns, *names])
+    if format == "csv":
+        return CsvOutput(columns, names)
+    if format == "parquet":
+        pa = import_pyarrow(table.path)
+        types = kept_types(table, kept, pa)
+        types += [pa.int64(), pa.int64(), pa.string()] if tokens else []
+        return ParquetOutput(columns, types, names)
+    return (NpzOutput if format == "npz" else NpyOutput)(len(names))
+
+
+def check_distinct(table: Table, columns: Sequence[str]) -> None:
+    """Raise if two columns of an output would have the same name.
+
+    Parameters
+    ----------
+    table : Table
+        Where those that are kept come from.
+    columns : sequence of str
+
+    Raises
+    ------
+    ValueError
+    """
+    twice = [name for name, n in Counter(columns).items() if n > 1]
     if twice:
         raise ValueError(
             f"{table.shown}: the column {twice[0]!r} would stand twice in the output. "
             f"Rename it, or keep it once."
         )
-    if format == "csv":
-        return CsvOutput(columns, names)
-    if format == "parquet":
-        pa = import_pyarrow(table.path)
-        types = _kept_types(table, kept, pa)
-        types += [pa.int64(), pa.int64(), pa.string()] if tokens else []
-        return ParquetOutput(columns, types, names)
-    return (NpzOutput if format == "npz" else NpyOutput)(len(names))

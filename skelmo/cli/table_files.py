@@ -170,6 +170,7 @@ def rows_of(
     size: int = _ROWS_AT_ONCE,
     missing: str = "error",
     remedy: str = "Fill it in, give --missing empty",
+    complete: bool = False,
 ) -> Iterator[Rows]:
     """Read a column of texts, and others.
 
@@ -183,6 +184,8 @@ def rows_of(
     missing : {"error", "empty", "nan"}, default="error"
     remedy : str, optional
         What to do about a missing text.
+    complete : bool, default=False
+        Whether a row needs a value in the other columns, too.
 
     Yields
     ------
@@ -196,11 +199,16 @@ def rows_of(
     """
     for part in read_parts(table, wanted, size):
         bad = set()
+        others = zip(part.names[1:], part.values[1:], strict=True)
+        needed = list(others) if complete else []
         for k, text in enumerate(part.values[0]):
-            if isinstance(text, str) or (text is None and missing != "error"):
-                continue
-            _refuse_text(table, part, k, remedy)
-            bad.add(k)
+            if not (isinstance(text, str) or (text is None and missing != "error")):
+                _refuse_text(table, part, k, remedy)
+                bad.add(k)
+            elif lacking := [name for name, column in needed if column[k] is None]:
+                reason = f"has no value in column {lacking[0]!r}"
+                table.refuse(part.numbers[k], reason, "Fill it in, drop the row")
+                bad.add(k)
         values = part.values
         if bad:
             values = [

@@ -15,7 +15,7 @@ from typing import Any
 
 from skelmo.cli.messages import Interrupted, UsageError, is_watched, say, tell
 from skelmo.cli.model_directories import check_no_model, size_of, weights_of
-from skelmo.cli.model_parameters import language_model_parameters
+from skelmo.cli.model_parameters import ELSEWHERE, parameters_of
 from skelmo.cli.options import TrainOptions
 from skelmo.cli.skipped_rows import SkippedRows, check_no_list
 from skelmo.cli.table_files import STDIN, Table, documents_in, table_of
@@ -34,7 +34,7 @@ def run(options: TrainOptions) -> None:
     options : TrainOptions
     """
     known = ElmoLanguageModel._get_param_names()
-    parameters = language_model_parameters(options.parameters, options.set, known)
+    parameters = parameters_of(options.parameters, options.set, known, ELSEWHERE)
     out, skipped = options.out, SkippedRows()
     if [*options.corpus, options.validation].count(STDIN) > 1:
         raise UsageError("stdin can be read once. Name it once.")
