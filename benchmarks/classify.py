@@ -3,8 +3,9 @@
     python benchmarks/classify.py --shared DIR --scratch DIR
     python benchmarks/classify.py --shared DIR --scratch DIR --tasks mr --sizes 100 all
 
-Rows are classifiers: of words, of networks that learn from the labels alone, and of
-frozen ELMo features. Few labels are drawn from the first split's training texts,
+Rows are classifiers: of words, of networks that learn from the labels alone, of pooled
+ELMo features, and `ElmoClassifier` with its heads, frozen or tuned, with or without a
+first reading of the texts. Few labels are drawn from the first split's training texts,
 `--seeds` times; the other training texts are given without labels. All labels are tried
 on `--folds` splits of MR and on the only one of the others.
 
@@ -19,7 +20,7 @@ import time
 from pathlib import Path
 
 import numpy as np
-from classify_models import NaiveBayesSVMModel, frozen, tfidf
+from classify_models import NaiveBayesSVMModel, frozen, heads, tfidf
 from classify_nets import KimCNN, MeanOfVectors, NetworkModel
 from machine import SHARED, heading, markdown
 from quality_data import TITLES, draws, load
@@ -39,6 +40,7 @@ def models(language_model):
         NetworkModel("mean of trained vectors", MeanOfVectors),
         NetworkModel("CNN of trained vectors", KimCNN),
         frozen(language_model),
+        *heads(language_model),
     ]
     return {model.name: model for model in found}
 

@@ -18,7 +18,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 
-from skelmo import ElmoVectorizer
+from skelmo import ElmoClassifier, ElmoVectorizer
 
 WORDS = {"token_pattern": r"\S+", "ngram_range": (1, 2)}
 SVM_CS = (0.01, 0.1, 1.0, 10.0)
@@ -50,10 +50,58 @@ def tfidf():
 
 def frozen(language_model):
     """Return the model of ELMo's features as they are by default."""
-    elmo = ElmoVectorizer(language_model, cache=None)
-    digest = elmo.fit(["a"]).language_model_.model_.digest.hex()[:12]
-    vectorizer = make_pipeline(elmo, StandardScaler())
-    return LogisticModel("ELMo frozen, LR", ["frozen", digest], vectorizer, DENSE_CS)
+    vectorizer = make_pipeline(
+        ElmoVectorizer(language_model, cache=None), StandardScaler()
+    )
+    key = ["frozen", _digest(language_model)]
+    return LogisticModel("ELMo pooled, LR", key, vectorizer, DENSE_CS)
+
+
+HEADS = ("linear", "mlp", "cnn", "attention")
+TUNED = {"frozen": "none", "tuned": "all"}
+
+
+class HeadModel:
+    """`ElmoClassifier` with its defaults but for the parameters given.
+
+    If the language model reads the texts first, those without labels are among them.
+    """
+
+    def __init__(self, name, language_model, digest, **parameters):
+        self.name, self.language_model = name, language_model
+        self.parameters = parameters
+        own = ElmoClassifier(**parameters).get_params()
+        chosen = {k: repr(v) for k, v in own.items() if k != "language_model"}
+        self.key = ["head", digest, chosen]
+
+    def fit(self, texts, y, unlabeled, seed):
+        """Fit; return what predicts."""
+        classifier = ElmoClassifier(
+            self.language_model, cache=None, random_state=seed, **self.parameters
+        )
+        if classifier.adapt_epochs and len(unlabeled):
+            return classifier.fit(texts, y, unlabeled=list(unlabeled)).predict
+        return classifier.fit(texts, y).predict
+
+
+def heads(language_model):
+    """Return each head frozen and tuned, with and without a first reading."""
+    digest = _digest(language_model)
+    return [
+        HeadModel(
+            f"ELMo {how}, {head}{', adapted' * adapted}", language_model, digest,
+            head=head, tune=tune, adapt_epochs=int(adapted),
+        )
+        for how, tune in TUNED.items()
+        for head in HEADS
+        for adapted in (False, True)
+    ]  # fmt: skip
+
+
+def _digest(language_model):
+    """Return a short hash of a language model's weights."""
+    elmo = ElmoVectorizer(language_model, cache=None).fit(["a"])
+    return elmo.language_model_.model_.digest.hex()[:12]
 
 
 class NaiveBayesSVM(LinearSVC):

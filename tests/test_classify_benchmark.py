@@ -148,6 +148,32 @@ def test_test_texts_are_left_alone_in_development(task):
     np.testing.assert_array_equal(np.sort(np.concatenate(split)), task.splits[0][0])
 
 
+def test_heads_have_names_and_keys_of_their_own(model_path):
+    from classify_models import HEADS, heads
+
+    found = heads(model_path)
+    assert len(found) == 2 * 2 * len(HEADS)
+    assert len({model.name for model in found}) == len(found)
+    assert len({str(model.key) for model in found}) == len(found)
+
+
+def test_texts_without_labels_are_for_adaptation_alone(monkeypatch):
+    import classify_models
+
+    calls = []
+
+    def fit(self, X, y, unlabeled=None):
+        calls.append((self.random_state, self.adapt_epochs, unlabeled))
+        return self
+
+    monkeypatch.setattr(classify_models.ElmoClassifier, "fit", fit)
+    for adapted in (0, 1):
+        model = classify_models.HeadModel("a", "en", "0", adapt_epochs=adapted)
+        model.fit(["x"], [0], np.array(["y"], object), 7)
+        model.fit(["x"], [0], np.array([], object), 7)
+    assert calls == [(7, 0, None)] * 2 + [(7, 1, ["y"]), (7, 1, None)]
+
+
 class Counting:
     """A classifier that says how often it was fitted."""
 
