@@ -51,10 +51,11 @@ def blocks(text):
 RUN = [name for name, text in PAGES.items() if blocks(text)]
 SLOW = {  # they train, or encode much
     "getting_started.md", "user_guide/chinese.md", "user_guide/classification.md",
-    "user_guide/limits.md", "user_guide/other_languages.md",
+    "user_guide/heads.md", "user_guide/limits.md", "user_guide/other_languages.md",
     "user_guide/pretraining.md", "user_guide/searching.md", "user_guide/sentiment.md",
-    "user_guide/static_vectors.md", "user_guide/unknown_words.md",
-    "zh/getting_started.md", "zh/tutorial.md",
+    "user_guide/static_vectors.md", "user_guide/tuning_end_to_end.md",
+    "user_guide/unknown_words.md", "zh/getting_started.md", "zh/heads.md",
+    "zh/tuning.md", "zh/tutorial.md",
 }  # fmt: skip
 
 
