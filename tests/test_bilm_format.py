@@ -278,7 +278,8 @@ def test_a_padding_row_cannot_be_written(tmp_path):
 
 def test_a_disk_that_is_full_for_the_last_file_leaves_none(tmp_path, monkeypatch):
     write_bytes, options = Path.write_bytes, str(tmp_path / "options.json")
-    message = f"[Errno 28] No space left on device: {options!r}"
+    message = f"[Errno 28] No space left on device: {options!r}\n"
+    message += "Free space on the disk, or give another path."  # a note
 
     def full(path, content):
         if "options" not in path.name:

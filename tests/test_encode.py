@@ -296,8 +296,9 @@ def test_a_failed_last_step_can_be_repeated(encode, tmp_path, monkeypatch, capsy
         patch.setattr(outputs.shutil, "copyfileobj", fail)
         assert encode(out) == 1
     assert capsys.readouterr().err.endswith(
-        f"skelmo: error: {out}: No space left on device. 120 rows are in {out}.part; "
-        f"the same command goes on from there.\n"
+        f"skelmo: error: {out}: No space left on device. Free space on the disk, "
+        f"or give another path. 120 rows are in {out}.part; the same command goes on "
+        f"from there.\n"
     )
     names = sorted(path.name for path in tmp_path.iterdir())
     assert names == ["out.npz.part", "out.npz.part.json", "whole.npz"]
