@@ -35,6 +35,16 @@ def scaled(train, tests):
     return scaler.transform(train), [scaler.transform(X) for X in tests]
 
 
+def kept(side, texts, make):
+    """Return the features of texts that a side has in its directory, or make them."""
+    path = side.directory / f"{digest([side.key, list(texts)])}.npy"
+    if not path.is_file():
+        content = BytesIO()
+        np.save(content, make())
+        write_atomically(path, content.getvalue())
+    return np.load(path)
+
+
 class _Dense:
     Cs = DENSE_CS
 
@@ -167,12 +177,7 @@ class Static(_Dense):
 
     def features(self, texts):
         """Return what was kept in `directory`, or compute it."""
-        path = self.directory / f"{digest([self.key, list(texts)])}.npy"
-        if not path.is_file():
-            content = BytesIO()
-            np.save(content, self.mean(self.tokenize(texts)))
-            write_atomically(path, content.getvalue())
-        return np.load(path)
+        return kept(self, texts, lambda: self.mean(self.tokenize(texts)))
 
     def mean(self, documents):
         """Return the mean vectors of lists of tokens; zeros where none is known."""
@@ -217,15 +222,15 @@ class MiniLM(_Dense):
 
     def features(self, texts):
         """Return what was kept in `directory`, or compute it."""
-        path = self.directory / f"{digest([self.key, list(texts)])}.npy"
-        if not path.is_file():
-            script = Path(__file__).with_name("quality_minilm.py")
-            made = subprocess.run(
-                [self.python, script], input=json.dumps(list(texts)).encode(),
-                stdout=subprocess.PIPE, check=True,
-            )  # fmt: skip
-            write_atomically(path, made.stdout)
-        return np.load(path)
+        return kept(self, texts, lambda: self._made(texts))
+
+    def _made(self, texts):
+        script = Path(__file__).with_name("quality_minilm.py")
+        made = subprocess.run(
+            [self.python, script], input=json.dumps(list(texts)).encode(),
+            stdout=subprocess.PIPE, check=True,
+        )  # fmt: skip
+        return np.load(BytesIO(made.stdout))
 
 
 class Tfidf:
