@@ -18,12 +18,14 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from skelmo.training.checkpoint import Checkpoint, Checkpointer
 from skelmo.training.interruption import uninterrupted
 from skelmo.training.objective import EpochEnd, Objective
 from skelmo.training.optimizer import (
+    is_of_the_same_kind,
     make_optimizer,
     optimizer_tensors,
     restore_optimizer,
@@ -103,6 +105,28 @@ class Loop:
         self.module.load_state_dict(self.best_weights)
         self.module.eval()
         return self.state
+
+    def remembered(self) -> dict[str, NDArray[Any]]:
+        """Return a copy of what the optimiser remembers."""
+        return {
+            name: tensor.cpu().numpy().copy()
+            for name, tensor in optimizer_tensors(self.optimizer).items()
+        }
+
+    def go_on_from(self, remembered: Mapping[str, NDArray[Any]] | None) -> None:
+        """Let the optimiser remember what one of the same kind did.
+
+        Parameters
+        ----------
+        remembered : mapping of str to ndarray or None
+            As `remembered` gave it; that of another solver, or of other weights, is
+            passed over.
+        """
+        if remembered is None:
+            return
+        tensors = {name: torch.tensor(array) for name, array in remembered.items()}
+        if is_of_the_same_kind(tensors, self.optimizer, self.options):
+            restore_optimizer(self.optimizer, tensors)
 
     def _run_epochs(self) -> None:
         """Train until an epoch is the last or a run is stopped."""

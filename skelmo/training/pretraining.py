@@ -35,11 +35,6 @@ from skelmo.training.checkpoint import Checkpointer, run_hash
 from skelmo.training.initialization import build_model
 from skelmo.training.language_modeling import LanguageModeling
 from skelmo.training.loop import Loop
-from skelmo.training.optimizer import (
-    is_of_the_same_kind,
-    optimizer_tensors,
-    restore_optimizer,
-)
 from skelmo.training.plan import Plan, options_from, plan_from
 from skelmo.training.progress import ProgressBar
 from skelmo.training.state import (
@@ -278,17 +273,11 @@ def pretrain(
         ),
         first_epoch,
     )
-    if before is not None and before.optimizer is not None:
-        tensors = {name: torch.tensor(a) for name, a in before.optimizer.items()}
-        if is_of_the_same_kind(tensors, loop.optimizer, options):
-            restore_optimizer(loop.optimizer, tensors)
+    if before is not None:
+        loop.go_on_from(before.optimizer)
     truncation = count_truncation(sequences, indexer.characters)
 
     def result(network: LanguageModel) -> TrainedModel:
-        remembered = {
-            name: tensor.cpu().numpy().copy()
-            for name, tensor in optimizer_tensors(loop.optimizer).items()
-        }
         state = loop.state
         model = TrainedModel(
             network,
@@ -298,7 +287,7 @@ def pretrain(
             state.n_tokens,
             corpus.unknown_share,
             truncation,
-            remembered,
+            loop.remembered(),
             alphabet,
         )
         return model if before is None else _counted_on(before, model)

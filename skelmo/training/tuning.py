@@ -22,11 +22,6 @@ from skelmo.text.token_indexer import TokenIndexer
 from skelmo.training.checkpoint import Checkpointer, run_hash
 from skelmo.training.finetuning import Examples, Finetuning, TokenInputs
 from skelmo.training.loop import Loop
-from skelmo.training.optimizer import (
-    is_of_the_same_kind,
-    optimizer_tensors,
-    restore_optimizer,
-)
 from skelmo.training.pretraining import warn_of_divergence
 from skelmo.training.state import Observer, TrainingOptions
 from skelmo.training.task import Task
@@ -150,10 +145,8 @@ def tune(
         first_epoch,
         rate_scales=scales,
     )
-    if before is not None and before.optimizer is not None:
-        tensors = {name: torch.tensor(a) for name, a in before.optimizer.items()}
-        if is_of_the_same_kind(tensors, loop.optimizer, options):
-            restore_optimizer(loop.optimizer, tensors)
+    if before is not None:
+        loop.go_on_from(before.optimizer)
 
     def result() -> Tuned:
         head = copy.deepcopy(network.head).eval().requires_grad_(True)
@@ -164,11 +157,7 @@ def tune(
         if isinstance(given, LiveActivations):
             # Of a language model, it would be of the words of these documents alone.
             return Tuned(given.trained(), TrainedHead(head, history))
-        remembered = {
-            name: tensor.cpu().numpy().copy()
-            for name, tensor in optimizer_tensors(loop.optimizer).items()
-        }
-        return Tuned(model, TrainedHead(head, history, remembered))
+        return Tuned(model, TrainedHead(head, history, loop.remembered()))
 
     def so_far() -> Tuned:
         now = {k: v.detach().clone() for k, v in network.state_dict().items()}
