@@ -111,8 +111,7 @@ def test_what_is_told_apart_is_learned(make, texts, y, head, tune):
 def test_outputs_are_those_of_the_head_on_token_features(make, texts, y, tune):
     classifier = make(tune=tune, max_iter=2).fit(texts, y)
     model = FrozenEstimator(classifier.language_model_)
-    layers = "mean" if tune == "none" else "concat"
-    features = ElmoVectorizer(model, layers=layers).transform_tokens(texts)
+    features = ElmoVectorizer(model, layers="concat").transform_tokens(texts)
     head, rows, pooled = classifier.head_.network, [], []
     for tokens in features:
         activations = torch.from_numpy(tokens).view(len(tokens), -1, 16)
@@ -181,9 +180,10 @@ def test_the_mix_is_learned_unless_nothing_is_to_be(make, texts, y):
     mixed = make(tune="mix").fit(texts, y).head_.network.mix
     assert len(mixed.weights) == 3
     assert mixed.weights.detach().abs().max() > 0.01
-    plain = make(tune="none").fit(texts, y).head_.network.mix
-    assert plain.weights.tolist() == [0.0]
-    assert plain.gamma.tolist() == [1.0]
+    plain = make(tune="none").fit(texts, y).head_.network
+    assert list(plain.mix.parameters()) == []
+    layers = torch.arange(24.0).view(1, 3, 8)
+    assert plain.mix(layers).tolist() == [list(range(24))]
 
 
 def test_lower_layers_learn_at_lower_rates(frozen, make, texts, y):
@@ -421,21 +421,21 @@ def test_partial_fit_takes_over_what_the_optimiser_remembers(make, texts, y):
         each.partial_fit(texts, y)
     mine, yours = classifier.predict_proba(texts), forgetful.predict_proba(texts)
     assert not np.array_equal(mine, yours)
-    assert_allclose(mine, yours, rtol=0, atol=0.5)
+    assert np.abs(mine - yours).mean() < 0.1
 
 
 def test_warm_start_goes_on_from_the_weights(make, texts, y):
     for tune in ("all", "none"):
         classifier = make(tune=tune, warm_start=True, max_iter=3).fit(texts, y)
-        first = classifier.history_[-1].train_loss
+        first = classifier.history_[0].train_loss
         digest = classifier.language_model_.model_.digest
         classifier.fit(texts, y)
-        assert classifier.history_[0].train_loss < 1.2 * first
+        assert classifier.history_[0].train_loss < first / 2
         assert classifier.n_iter_ == 3
         is_tuned = classifier.language_model_.model_.digest != digest
         assert is_tuned == (tune == "all")
     anew = clone(classifier).fit(texts, y)
-    assert anew.history_[0].train_loss > first
+    assert anew.history_[0].train_loss == pytest.approx(first)
 
 
 def test_classes_that_were_not_told_before_are_refused(make, texts, y):

@@ -44,8 +44,7 @@ def mixed_tokens(estimator, text):
     """Return what the pooling of a head reads of a text, in double precision."""
     model = estimator.language_model_
     distinct = index_distinct(iter([text]), model.analyzer)
-    averages = estimator.tune == "none"
-    reader = token_reader(model.model_, EncoderSettings(), averages, None)
+    reader = token_reader(model.model_, EncoderSettings(), None)
     ((_, activations),) = reader(distinct)
     return double_head(estimator).mix(torch.tensor(activations).double()).detach()
 
@@ -60,8 +59,16 @@ def outputs_of(head, mixed):
         return head.outputs(head.pool_mixed(mixed, lengths))[0].numpy()
 
 
+def of_nothing(estimator):
+    """Outputs of a head whose tokens are pooled to zeros, before it standardises."""
+    head = estimator.head_.network
+    with torch.no_grad():
+        zeros = head.standardization(torch.zeros(head.config.n_pooled))
+        return head.outputs(zeros).numpy()
+
+
 def centred(outputs):
-    return outputs - outputs.mean()
+    return outputs - outputs.mean(-1, keepdims=True)
 
 
 @pytest.mark.parametrize("tune", ["all", "mix", "none"])
@@ -86,14 +93,14 @@ def test_contributions_are_what_outputs_change_by(fit, texts, head, tune):
 def test_a_linear_head_is_explained_to_the_last_bit_of_its_answer(fit, texts, tune):
     classifier = fit(head="linear", tune=tune)
     found = classifier.explain(texts[:30])
-    layer = classifier.head_.network.output
-    weights, biases = layer.weight.detach().numpy(), layer.bias.detach().numpy()
-    logs = classifier.predict_log_proba(texts[:30])
-    expected = [centred(row - biases) for row in logs]
-    np.testing.assert_allclose([each.total for each in found], expected, atol=1e-5)
-    pooled = classifier.transform(texts[:30])
-    expected = [centred(row) for row in pooled @ weights.T]
-    np.testing.assert_allclose([each.total for each in found], expected, atol=1e-5)
+    expected = classifier.predict_log_proba(texts[:30]) - of_nothing(classifier)
+    totals = [each.total for each in found]
+    np.testing.assert_allclose(totals, centred(expected), atol=1e-4)
+    network = classifier.head_.network
+    offset = network.standardization(torch.zeros(network.config.n_pooled)).numpy()
+    pooled = classifier.transform(texts[:30]) - offset
+    expected = pooled @ network.output.weight.detach().numpy().T
+    np.testing.assert_allclose(totals, centred(expected), atol=1e-4)
 
 
 @pytest.mark.parametrize("head", HEADS)
@@ -104,6 +111,7 @@ def test_a_head_without_biases_is_explained_completely(fit, texts, head):
     for name, parameter in network.named_parameters():
         if name.endswith("bias") and "pooling.hidden" not in name:
             parameter.data.zero_()
+    network.standardization.mean.zero_()
     object.__setattr__(classifier.head_, "network", network)
     X = ["moon", "letter"] if head == "attention" else texts[:10]
     logs = classifier.predict_log_proba(X)
@@ -167,8 +175,7 @@ def test_labels_are_explained_each_by_itself(fit, texts):
     classifier = fit(y="labels")
     found = classifier.explain(texts[:9])
     shares = classifier.predict_proba(texts[:9])
-    biases = classifier.head_.network.output.bias.detach().numpy()
-    expected = np.log(shares / (1 - shares)) - biases
+    expected = np.log(shares / (1 - shares)) - of_nothing(classifier)
     np.testing.assert_allclose([each.total for each in found], expected, atol=1e-4)
     assert found[0].classes == [0, 1, 2]
 
@@ -179,8 +186,9 @@ def test_numbers_are_explained_in_their_own_units(fit, texts, several):
     regressor = fit(ElmoRegressor, y=y if several else y[:, 0])
     found = np.array([each.total for each in regressor.explain(texts[:9])])
     predicted = regressor.predict([*texts[:9], ""]).reshape(10, -1)
-    expected = predicted[:9] - predicted[9]  # without tokens there are biases alone
-    np.testing.assert_allclose(found, expected, rtol=1e-4)
+    same = predicted[:9] - found
+    np.testing.assert_allclose(same, same[:1].repeat(9, 0), rtol=1e-4)
+    assert (np.ptp(predicted[:9], axis=0) > 1).all()
     assert regressor.explain(texts[:1])[0].classes is None
 
 

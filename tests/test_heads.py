@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from skelmo.nn.heads import HEADS, Head, HeadConfig, ScalarMix
+from skelmo.nn.heads import HEADS, Head, HeadConfig, ScalarMix, Standardization
 from skelmo.nn.randomness import DrawnFrom
 
 CONFIG = HeadConfig(
@@ -27,9 +27,13 @@ LENGTHS = torch.tensor([5, 0, 2, 7, 1])
 def make_head(kind, *, seed=0, dropout=0.0, **changes):
     with DrawnFrom(torch.Generator().manual_seed(seed)):
         head = Head(replace(CONFIG, kind=kind, **changes), dropout=dropout)
+    generator = torch.Generator().manual_seed(7)
     with torch.no_grad():
-        head.mix.weights.copy_(torch.tensor([0.3, -0.5, 1.0]))
-        head.mix.gamma.fill_(1.7)
+        if head.config.mixes:
+            head.mix.weights.copy_(torch.tensor([0.3, -0.5, 1.0]))
+            head.mix.gamma.fill_(1.7)
+        head.standardization.mean.normal_(generator=generator)
+        head.standardization.scale.uniform_(0.5, 2.0, generator=generator)
     return head.double()
 
 
@@ -40,21 +44,24 @@ def make_activations(lengths=LENGTHS, seed=1):
 
 
 def mixed(head, activations):
-    """The paper's mix, layer by layer."""
+    """The paper's mix, layer by layer, or all layers."""
+    if not head.config.mixes:
+        return torch.cat(list(activations.unbind(1)), 1)
     shares = torch.exp(head.mix.weights) / torch.exp(head.mix.weights).sum()
     layers = [share * activations[:, k] for k, share in enumerate(shares)]
     return head.mix.gamma * sum(layers)
 
 
-def mean_max(head, tokens):
-    return torch.cat([tokens.mean(0), tokens.max(0).values])
+def mean_std(head, tokens):
+    variance = tokens.var(0, correction=0)
+    return torch.cat([tokens.mean(0), torch.sqrt(variance + 1e-12)])
 
 
 def kim(head, tokens):
     """Kim's filters over one document that is filled up with zeros."""
     found = []
     for width, own in zip(CONFIG.kernel_sizes, head.pooling.convolutions, strict=True):
-        module = torch.nn.Conv1d(CONFIG.n_features, CONFIG.n_filters, width).double()
+        module = torch.nn.Conv1d(head.config.n_read, CONFIG.n_filters, width).double()
         module.load_state_dict(own.state_dict())
         rows = functional.pad(tokens, (0, 0, 0, max(0, width - len(tokens))))
         found.append(torch.relu(module(rows.T[None])).max(2).values[0])
@@ -71,7 +78,7 @@ def attention(head, tokens):
             for token in tokens
         ]
     )
-    width = CONFIG.n_features // CONFIG.n_attention_heads
+    width = head.config.n_read // CONFIG.n_attention_heads
     summed = [
         (scores[:, k].softmax(0)[:, None] * tokens[:, k * width : (k + 1) * width])
         for k in range(CONFIG.n_attention_heads)
@@ -79,7 +86,7 @@ def attention(head, tokens):
     return torch.cat([*(part.sum(0) for part in summed), tokens.max(0).values])
 
 
-POOLED_BY = {"linear": mean_max, "mlp": mean_max, "cnn": kim, "attention": attention}
+POOLED_BY = {"linear": mean_std, "mlp": mean_std, "cnn": kim, "attention": attention}
 
 
 def reference(head, activations, lengths):
@@ -89,7 +96,10 @@ def reference(head, activations, lengths):
     rows = []
     for part in tokens.split(lengths.tolist()):
         size = head.config.n_pooled
-        x = pool(head, part) if len(part) else tokens.new_zeros(size)
+        x = tokens.new_zeros(size)
+        if len(part):
+            known = head.standardization
+            x = (pool(head, part) - known.mean) / known.scale
         if head.config.kind == "mlp":
             for layer in head.hidden:
                 x = functional.linear(x, layer.weight, layer.bias).clamp(min=0)
@@ -97,9 +107,10 @@ def reference(head, activations, lengths):
     return torch.stack(rows)
 
 
+@pytest.mark.parametrize("mixes", [True, False])
 @pytest.mark.parametrize("kind", HEADS)
-def test_outputs_are_those_of_plain_modules(kind):
-    head, activations = make_head(kind), make_activations()
+def test_outputs_are_those_of_plain_modules(kind, mixes):
+    head, activations = make_head(kind, mixes=mixes), make_activations()
     expected = reference(head, activations, LENGTHS)
     torch.testing.assert_close(head(activations, LENGTHS), expected)
 
@@ -178,3 +189,33 @@ def test_first_weights_are_decided_by_the_seed():
     assert torch.equal(vectors[0], vectors[1])
     assert not torch.equal(vectors[0], vectors[2])
     assert np.isfinite(vectors[0].detach().numpy()).all()
+
+
+def test_what_documents_are_pooled_to_is_standardised():
+    x = make_activations(torch.tensor([400])).flatten(1) * torch.arange(1.0, 25.0) + 5
+    weight = torch.linspace(0.5, 2.0, 400, dtype=torch.float64)
+    module = Standardization(24).double()
+    module.find(x, weight)
+    mean = np.average(x, axis=0, weights=weight)
+    spread = np.average((x.numpy() - mean) ** 2, axis=0, weights=weight)
+    scale = np.sqrt((400 * spread + 10 * spread.mean()) / 410)
+    np.testing.assert_allclose(module(x), (x.numpy() - mean) / scale)
+
+
+def test_a_weight_is_worth_as_many_documents():
+    x = make_activations(torch.tensor([4])).flatten(1)
+    found = []
+    for weight in ([2.0, 1.0, 1.0, 3.0], [1.0, 0.5, 0.5, 1.5]):
+        module = Standardization(24).double()
+        module.find(x, torch.tensor(weight))
+        found.append(module.state_dict())
+    torch.testing.assert_close(*found)
+
+
+@pytest.mark.parametrize("n", [1, 2])
+def test_one_document_or_two_alike_blow_nothing_up(n):
+    x = torch.ones(n, 24, dtype=torch.float64)
+    module = Standardization(24).double()
+    module.find(x, torch.ones(n))
+    assert (module(x) == 0).all()
+    assert (module(x + 1) == 1).all()

@@ -38,38 +38,34 @@ def cache(request, tmp_path):
 
 
 @pytest.mark.parametrize("at_once", [1, 40, 4096])
-@pytest.mark.parametrize("averages", [False, True])
 def test_a_document_is_encoded_once(
-    language_model, distinct, encoded, cache, averages, at_once, monkeypatch
+    language_model, distinct, encoded, cache, at_once, monkeypatch
 ):
     monkeypatch.setattr("skelmo.encoding.token_reader._TOKENS_AT_ONCE", at_once)
     encoder = encoder_of(language_model)
     expected = dict(encoder.tokens(distinct.sequences))
     encoded.clear()
-    reader = TokenReader(encoder, averages, cache, b"model")
+    reader = TokenReader(encoder, cache, b"model")
     n = len(distinct.keys)
     for _ in range(3):
         found = dict(reader(distinct))
         assert sorted(found) == list(range(n))
         for document, layers in expected.items():
-            wanted = layers.mean(axis=1, keepdims=True) if averages else layers
-            np.testing.assert_allclose(found[document], wanted, rtol=0, atol=1e-6)
+            np.testing.assert_allclose(found[document], layers, rtol=0, atol=1e-6)
             assert found[document].shape[1:] == reader.shape
     assert sorted(encoded) == list(range(n))
     assert cache.info()[:3] == (2 * n, n, n)
 
 
-def test_means_are_not_taken_for_layers_nor_models_for_each_other(
-    language_model, distinct
-):
+def test_models_are_not_taken_for_each_other(language_model, distinct):
     encoder, cache = encoder_of(language_model), MemoryCache()
-    for averages, model in ((True, b"a"), (False, b"a"), (False, b"b")):
-        dict(TokenReader(encoder, averages, cache, model)(distinct))
+    for model in (b"a", b"b"):
+        dict(TokenReader(encoder, cache, model)(distinct))
     assert cache.info().hits == 0
 
 
 def test_only_what_is_missing_is_encoded(language_model, texts, encoded):
-    reader = TokenReader(encoder_of(language_model), False, MemoryCache(), b"model")
+    reader = TokenReader(encoder_of(language_model), MemoryCache(), b"model")
     some = index_distinct(iter(texts[:15]), Analyzer())
     more = index_distinct(iter(texts[24:4:-1]), Analyzer())
     first, second = dict(reader(some)), dict(reader(more))
@@ -81,7 +77,7 @@ def test_only_what_is_missing_is_encoded(language_model, texts, encoded):
 
 def test_a_cache_and_what_is_learned_from_share_memory(language_model, distinct):
     cache = MemoryCache()
-    reader = TokenReader(encoder_of(language_model), False, cache, b"model")
+    reader = TokenReader(encoder_of(language_model), cache, b"model")
     given = reader.read(distinct)
     again = reader.read(distinct)
     assert all(a is b for a, b in zip(given.values, again.values, strict=True))

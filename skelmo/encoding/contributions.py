@@ -98,9 +98,10 @@ def head_contributions(
 ) -> list[TokenContributions]:
     """Tell what each token contributes to what a head gives of a document.
 
-    That is the gradient by the token's mixed layers times these: how fast an output
-    grows with the token's vector. Of a head without hidden layers or attention, the
-    contributions of a document sum to its outputs less their biases.
+    That is the gradient by the token's layers, as the head reads them, times these: how
+    fast an output grows with the token's vector. Of a head without hidden layers or
+    attention, the contributions of a document sum to its outputs less a number that is
+    the same for all documents.
 
     Parameters
     ----------

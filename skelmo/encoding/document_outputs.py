@@ -39,8 +39,6 @@ class DocumentOutputs:
     head : TrainedHead
         On the device of the model.
     settings : EncoderSettings, default=EncoderSettings()
-    averages : bool, default=False
-        Whether the head reads the mean of all layers, not each.
     cache : {"memory"}, path-like or None, default=None
         Where activations of tokens are kept.
     verbose : int, default=0
@@ -51,7 +49,6 @@ class DocumentOutputs:
     analyzer: Analyzer
     head: TrainedHead
     settings: EncoderSettings = EncoderSettings()
-    averages: bool = False
     cache: str | os.PathLike[str] | None = None
     verbose: int = 0
 
@@ -87,7 +84,7 @@ class DocumentOutputs:
     @property
     def reader(self) -> TokenReader:
         """What encodes the tokens of documents."""
-        return token_reader(self.model, self.settings, self.averages, self.cache)
+        return token_reader(self.model, self.settings, self.cache)
 
     def _rows(
         self, documents: Iterable[object], work: Work, n_columns: int
@@ -144,7 +141,6 @@ class DocumentOutputs:
 def token_reader(
     model: TrainedModel,
     settings: EncoderSettings,
-    averages: bool,
     cache: str | os.PathLike[str] | None,
 ) -> TokenReader:
     """Return what encodes the tokens of documents.
@@ -153,8 +149,6 @@ def token_reader(
     ----------
     model : TrainedModel
     settings : EncoderSettings
-    averages : bool
-        Whether the mean of all layers is wanted, not each.
     cache : {"memory"}, path-like or None
         Where activations are kept.
 
@@ -164,8 +158,8 @@ def token_reader(
     """
     encoder, kept = settings.encoder(model), token_cache_of(cache)
     if kept is None:
-        return TokenReader(encoder, averages)
-    return TokenReader(encoder, averages, kept, settings.fingerprint(model))
+        return TokenReader(encoder)
+    return TokenReader(encoder, kept, settings.fingerprint(model))
 
 
 def _outputs(head: Head, activations: Tensor, lengths: Tensor) -> Tensor:

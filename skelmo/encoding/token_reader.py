@@ -25,10 +25,10 @@ class TokenActivations:
 
     Parameters
     ----------
-    values : sequence of ndarray of shape (n_tokens, M, 2P), float32
+    values : sequence of ndarray of shape (n_tokens, L + 1, 2P), float32
         One for each document.
     shape : tuple of int
-        ``(M, 2P)``.
+        ``(L + 1, 2P)``.
     device : torch.device
         Where they are wanted.
     """
@@ -56,7 +56,7 @@ class TokenActivations:
 
         Returns
         -------
-        activations : torch.Tensor of shape (n, M, 2P)
+        activations : torch.Tensor of shape (n, L + 1, 2P)
         """
         found = np.concatenate([self.none, *(self.values[k] for k in documents)])
         return torch.from_numpy(found).to(self.device)
@@ -69,23 +69,20 @@ class TokenReader:
     Parameters
     ----------
     encoder : Encoder
-    averages : bool, default=False
-        Give the mean of all layers, M = 1, instead of each, M = L + 1.
     cache : ActivationCache, optional
     fingerprint : bytes, default=b""
         Of the weights and of all numbers that change activations.
     """
 
     encoder: Encoder
-    averages: bool = False
     cache: ActivationCache | None = None
     fingerprint: bytes = b""
 
     @property
     def shape(self) -> tuple[int, int]:
-        """What a token's activations have, ``(M, 2P)``."""
+        """What a token's activations have, ``(L + 1, 2P)``."""
         config = self.encoder.bilm.config
-        return 1 if self.averages else config.n_layers, config.n_features
+        return config.n_layers, config.n_features
 
     def __call__(self, distinct: Distinct) -> Iterator[tuple[int, NDArray[np.float32]]]:
         """Encode distinct documents.
@@ -98,15 +95,15 @@ class TokenReader:
         ------
         document : int
             In no particular order; each once.
-        activations : ndarray of shape (n_tokens, M, 2P), float32
+        activations : ndarray of shape (n_tokens, L + 1, 2P), float32
             Not to be written to.
         """
         every = np.arange(len(distinct.keys))
         if self.cache is None:
             yield from self._encoded(distinct, every)
             return
-        own = b"mean of layers of tokens" if self.averages else b"layers of tokens"
-        secret = blake2b(self.fingerprint + own, digest_size=32).digest()
+        own = self.fingerprint + b"layers of tokens"
+        secret = blake2b(own, digest_size=32).digest()
         keys = [
             blake2b(key, digest_size=16, key=secret).digest() for key in distinct.keys
         ]
@@ -146,8 +143,6 @@ class TokenReader:
     ) -> Iterator[tuple[int, NDArray[np.float32]]]:
         """Yield what the encoder gives, each document in memory of its own."""
         for document, value in self.encoder.tokens(distinct.sequences, which):
-            if self.averages:
-                value = value.mean(axis=1, keepdims=True)
             own = np.array(value)
             own.flags.writeable = False  # so that a cache need not copy it
             yield document, own

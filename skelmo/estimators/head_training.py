@@ -120,8 +120,7 @@ class HeadTraining:
         settings = settings_of(self.parameters)
         if not self.plan.is_frozen:
             return settings.encoder(self.model).indexer
-        averages = self.plan.tune == "none"
-        reader = token_reader(self.model, settings, averages, self.parameters.cache)
+        reader = token_reader(self.model, settings, self.parameters.cache)
         return reader.read(self.distinct)
 
 
@@ -163,7 +162,7 @@ def plan_of(
             f"instead."
         )
     head = HeadConfig(
-        1 if parameters.tune == "none" else config.n_layers,
+        config.n_layers,
         config.n_features,
         targets.n_outputs,
         parameters.head,
@@ -171,6 +170,7 @@ def plan_of(
         parameters.n_filters,
         check_sizes("kernel_sizes", parameters.kernel_sizes, owner),
         heads,
+        mixes=parameters.tune != "none",
     )
     smoothing = vars(parameters).get("label_smoothing", 0.0)
     checkpoint = parameters.checkpoint

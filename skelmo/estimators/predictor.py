@@ -207,7 +207,6 @@ class DocumentPredictor(
             analyzer_of(model, parameters),
             self.head_,
             settings_of(parameters),
-            parameters.tune == "none",
             # Activations of a language model of one's own are of no use to others.
             parameters.cache if is_frozen else None,
             parameters.verbose,

@@ -35,10 +35,11 @@ default="en"
         `ElmoLanguageModel`, cloned and trained inside `fit` on the documents given; or
         ``FrozenEstimator(fitted_model)``. None trains an ``ElmoLanguageModel()``.
     head : {"linear", "mlp", "cnn", "attention"}, default="attention"
-        What reads the tokens: "linear" the mean and the maximum over them; "mlp" the
-        same with hidden layers above; "cnn" convolutions over neighbouring tokens, each
-        filter's maximum over the document; "attention" sums by weights learned of the
-        tokens, and the maximum.
+        What reads the tokens: "linear" the mean and the standard deviation over them;
+        "mlp" the same with hidden layers above; "cnn" convolutions over neighbouring
+        tokens, each filter's maximum over the document; "attention" sums by weights
+        learned of the tokens, and the maximum. What they give is standardised, by mean
+        and variance over 1,000 of the training documents before training.
     hidden_layer_sizes : int or sequence of int, default=(100,)
         Sizes of the hidden layers of "mlp".
     n_filters : int, default=100
@@ -48,11 +49,11 @@ default="en"
     n_attention_heads : int, default=4
         Attention heads of "attention"; divides the language model's features.
     dropout : float, default=0.2
-        Share of values dropped, in training, from what the head reads, from what is
-        pooled and from hidden layers and, if it is tuned, within the language model.
+        Share of values dropped, in training, from what is pooled and from hidden layers
+        and, if it is tuned, within the language model.
     tune : {"all", "top", "mix", "none"}, default="all"
         What is trained besides the head: the whole language model; its top layer; the
-        weights of its layers; or nothing, and the head reads the mean of all layers.
+        weights of its layers; or nothing, and the head reads all layers side by side.
         Under the last two each distinct document goes through the language model once.
     learning_rate_decay : float, default=0.7
         What the learning rate is multiplied by from the head to the top layer, and from

@@ -23,6 +23,7 @@ from skelmo.training.tuned_network import TunedNetwork
 # Documents are sorted by length within pools of so many batches: long ones share a
 # batch, and yet a batch's documents differ from epoch to epoch.
 BATCHES_PER_POOL = 8
+STANDARDIZED_BY = 1000  # documents at most that means and variances are taken from
 
 
 class TokenInputs(Protocol):
@@ -33,7 +34,7 @@ class TokenInputs(Protocol):
     def __call__(
         self, documents: NDArray[np.int64], generator: torch.Generator | None = None
     ) -> Tensor:
-        """Return those of some documents, ascending: (n, M, 2P)."""
+        """Return those of some documents, ascending: (n, L + 1, 2P)."""
 
 
 class Examples(NamedTuple):
@@ -151,6 +152,30 @@ class Finetuning:
         lengths = torch.from_numpy(self.inputs.lengths[documents]).to(device)
         outputs: Tensor = self.module.head(activations, lengths, generator)
         return outputs[torch.from_numpy(rows).to(device)]
+
+    @modes(grad=False)
+    def standardize(self) -> None:
+        """Have the head standardise what it pools now, by training documents."""
+        places, weight = self.examples.place[self.train], self.examples.weight
+        documents, where = np.unique(places, return_inverse=True)
+        total = np.bincount(where, weight[self.train])
+        if len(documents) > STANDARDIZED_BY:
+            # Longer than the keys of batches and steps, none of which it equals.
+            rng = np.random.default_rng([self.options.seed, 0, 0, 3])
+            chosen = np.sort(rng.permutation(len(documents))[:STANDARDIZED_BY])
+            documents, total = documents[chosen], total[chosen]
+        is_read = self.inputs.lengths[documents] > 0
+        documents, total = documents[is_read], total[is_read]
+        if not len(documents):
+            return
+        lengths, head = self.inputs.lengths[documents], self.module.head
+        pooled = []
+        for some in cut_by_budget(lengths, self.options.batch_tokens):
+            activations = self.inputs(documents[some])
+            sizes = torch.from_numpy(lengths[some]).to(activations.device)
+            pooled.append(head.pooling(head.mix(activations), sizes))
+        found = torch.cat(pooled)
+        head.standardization.find(found, torch.from_numpy(total).to(found.device))
 
     @modes(grad=False)
     def evaluate(self, max_units: int | None = None) -> Evaluation | None:

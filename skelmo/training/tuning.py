@@ -117,8 +117,6 @@ def tune(
     network, given = _network(documents, model, inputs, plan, options, start)
     depth = {"all": network.n_blocks, "top": 1}.get(plan.tune, 0)
     network.train_down_to(depth)
-    if plan.tune == "none":
-        network.head.mix.requires_grad_(False)
     before = start if goes_on else None
     objective = Finetuning(
         network,
@@ -132,6 +130,8 @@ def tune(
         depth=depth,
         unfreeze=plan.unfreeze,
     )
+    if start is None:
+        objective.standardize()
     first_epoch = 0 if before is None else len(before.history)
     scales = {
         name: plan.learning_rate_decay ** network.depth(name)
