@@ -5,10 +5,18 @@ import dataclasses
 import re
 import unicodedata
 
+import numpy as np
 import pytest
 from sklearn.frozen import FrozenEstimator
 
-from skelmo import ElmoLanguageModel, ElmoVectorizer, split_sentences, tokenize
+from skelmo import (
+    ElmoClassifier,
+    ElmoLanguageModel,
+    ElmoRegressor,
+    ElmoVectorizer,
+    split_sentences,
+    tokenize,
+)
 from skelmo.text.scripts import known_scripts, script_counts, script_of
 
 # How the names of a script's letters begin.
@@ -146,7 +154,7 @@ def test_without_a_vocabulary_nothing_is_known_of_scripts(language_model):
 WORDS_OF_CHINESE = ["房间", "很", "干净", "服务", "不错", "下次", "早餐", "位置", "太"]
 SEGMENTED = [["房间", "很", "干净", "，", "服务", "也", "不错"], ["早餐", "一般"]]
 UNSEGMENTED = (
-    "ElmoVectorizer: {}, but the language model was trained on words, as a segmenter "
+    "{}: {}, but the language model was trained on words, as a segmenter "
     "cuts them. Set tokenizer to one, as in tokenizer=jieba.lcut of the package jieba."
 )
 
@@ -174,16 +182,19 @@ def chinese_model(language_model, vocabulary, alphabet=None):
     ],
 )
 @pytest.mark.parametrize("vocabulary", [WORDS_OF_CHINESE, None])
+@pytest.mark.parametrize("kind", [ElmoVectorizer, ElmoClassifier, ElmoRegressor])
 @pytest.mark.filterwarnings("ignore:.* of the tokens are of scripts")
 def test_fit_warns_of_chinese_that_nobody_segmented(
-    documents, given, found, vocabulary, language_model
+    documents, given, found, vocabulary, kind, language_model
 ):
     frozen = chinese_model(language_model, vocabulary, alphabet=["好"])
-    elmo = ElmoVectorizer(frozen, input=given)
-    message = UNSEGMENTED.format(found)
+    estimator = kind(frozen, input=given)
+    if kind is not ElmoVectorizer:
+        estimator.set_params(tune="none", max_iter=1, cache=None)
+    message = UNSEGMENTED.format(kind.__name__, found)
     # The first warning that is not ignored.
     with pytest.warns(UserWarning, match=f"^{re.escape(message)}$"):
-        elmo.fit(documents)
+        estimator.fit(documents, np.arange(len(documents)))
 
 
 def test_nobody_is_warned_who_segments_or_need_not(language_model):

@@ -191,15 +191,13 @@ def warn_of_slow_precision(precision: str, device: torch.device, owner: str) -> 
         )
 
 
-def warn_of_unread_script(
-    model: TrainedModel, sequences: Sequences, owner: str
-) -> None:
-    """Warn if a language model is to read what it was hardly trained to read at all.
+def warn_of_misfit(model: TrainedModel, sequences: Sequences, owner: str) -> None:
+    """Warn if documents are not of the kind that a language model was trained on.
 
     Parameters
     ----------
     model : TrainedModel
-        Trained before these documents came. Without a vocabulary nothing is known.
+        Trained before these documents came.
     sequences : Sequences
         A sample of their tokens is looked at.
     owner : str
@@ -208,8 +206,17 @@ def warn_of_unread_script(
     Warns
     -----
     UserWarning
-        If more than half of the tokens are of scripts that its vocabulary lacks.
+        If most tokens are of scripts it hardly knows, or Chinese that is not cut into
+        words, as it wants it.
     """
+    _warn_of_unread_script(model, sequences, owner)
+    _warn_of_unsegmented_chinese(model, sequences, owner)
+
+
+def _warn_of_unread_script(
+    model: TrainedModel, sequences: Sequences, owner: str
+) -> None:
+    """Warn if more than half of the tokens are of scripts that a vocabulary lacks."""
     rows, tokens = model.indexer.rows, sequences.some_tokens(TOKENS_LOOKED_AT)
     words, half = list(tokens), tokens.total() / 2
     known = model.indexer.word_ids(words) != UNKNOWN
@@ -238,25 +245,12 @@ def warn_of_unread_script(
     )
 
 
-def warn_of_unsegmented_chinese(
+def _warn_of_unsegmented_chinese(
     model: TrainedModel, sequences: Sequences, owner: str
 ) -> None:
-    """Warn if a language model of Chinese words is to read characters or sentences.
+    """Warn if most tokens are Chinese, and nearly all one character or far too long.
 
-    Parameters
-    ----------
-    model : TrainedModel
-        Without a vocabulary, one of code points is taken for one of words.
-    sequences : Sequences
-        A sample of their tokens is looked at.
-    owner : str
-        The class that asks, for the message.
-
-    Warns
-    -----
-    UserWarning
-        If more than half of the tokens are Chinese, and nearly all of them are single
-        characters, or they are far longer than words.
+    Without a vocabulary, a model of code points is taken for one of words.
     """
     tokens = sequences.some_tokens(TOKENS_LOOKED_AT)
     scripts = script_counts(tokens)

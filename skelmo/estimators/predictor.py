@@ -27,8 +27,8 @@ from skelmo.estimators.adaptation import adapt
 from skelmo.estimators.base import (
     DocumentEstimator,
     checked_version,
+    warn_of_misfit,
     warn_of_slow_precision,
-    warn_of_unread_script,
 )
 from skelmo.estimators.callbacks import FitTasks
 from skelmo.estimators.head_training import (
@@ -282,7 +282,7 @@ class DocumentPredictor(
             train_inside(self, model, distinct, X, None)
         else:
             owner = type(self).__name__
-            warn_of_unread_script(model.model_, distinct.sequences, owner)
+            warn_of_misfit(model.model_, distinct.sequences, owner)
         return model.model_
 
     def _run(

@@ -28,9 +28,8 @@ from skelmo.estimators.base import (
     DocumentEstimator,
     checked_version,
     undone_on_failure,
+    warn_of_misfit,
     warn_of_slow_precision,
-    warn_of_unread_script,
-    warn_of_unsegmented_chinese,
 )
 from skelmo.estimators.callbacks import fit_task
 from skelmo.estimators.language_model import ElmoLanguageModel
@@ -470,8 +469,7 @@ default=("mean", "std")
             if "model_" not in vars(model):
                 train_inside(self, model, distinct, X, task)
             else:
-                warn_of_unread_script(model.model_, distinct.sequences, owner)
-                warn_of_unsegmented_chinese(model.model_, distinct.sequences, owner)
+                warn_of_misfit(model.model_, distinct.sequences, owner)
             features = self._features_of(model, choice, pooling, parameters)
             self._warn_of_slow_precision(features.settings, features.model)
             truncation, pooled, mix = features.truncation(distinct), None, None
