@@ -9,7 +9,14 @@ import pytest
 import torch
 from torch.nn import functional
 
-from skelmo.nn.heads import HEADS, Head, HeadConfig, ScalarMix, Standardization
+from skelmo.nn.heads import (
+    HEADS,
+    AttentionPooling,
+    Head,
+    HeadConfig,
+    ScalarMix,
+    Standardization,
+)
 from skelmo.nn.randomness import DrawnFrom
 
 CONFIG = HeadConfig(
@@ -32,6 +39,8 @@ def make_head(kind, *, seed=0, dropout=0.0, **changes):
         if head.config.mixes:
             head.mix.weights.copy_(torch.tensor([0.3, -0.5, 1.0]))
             head.mix.gamma.fill_(1.7)
+        if kind == "attention":
+            head.pooling.score.weight.normal_(generator=generator)
         head.standardization.mean.normal_(generator=generator)
         head.standardization.scale.uniform_(0.5, 2.0, generator=generator)
     return head.double()
@@ -155,6 +164,13 @@ def test_weights_of_attention_are_shares_of_real_tokens():
     sums = (LENGTHS > 0).double()[:, None].expand(5, 2)
     torch.testing.assert_close(weights.sum(1), sums)
     assert (weights[0, 5:] == 0).all()
+
+
+def test_attention_starts_as_the_mean():
+    pooling = AttentionPooling(8, 2, 4).double()
+    x = make_activations()[:, 0]
+    expected = mean_std(None, x)[:8]
+    torch.testing.assert_close(pooling(x, torch.tensor([len(x)]))[0, :8], expected)
 
 
 def test_mix_starts_as_the_mean():

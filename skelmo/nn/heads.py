@@ -165,7 +165,8 @@ class ConvolutionPooling(nn.Module):
 class AttentionPooling(nn.Module):
     """Sums of a document's tokens by weights learned of them, beside their maximum.
 
-    Each attention head weighs tokens for a part of the features of its own.
+    Each attention head weighs tokens for a part of the features of its own. At first
+    all tokens weigh the same.
 
     Parameters
     ----------
@@ -187,6 +188,7 @@ class AttentionPooling(nn.Module):
         self.n_heads = n_heads
         self.hidden = nn.Linear(n_features, n_hidden)
         self.score = nn.Linear(n_hidden, n_heads, bias=False)
+        nn.init.zeros_(self.score.weight)
 
     def weights(self, x: Tensor, lengths: Tensor) -> Tensor:
         """Return the weights of tokens, (B, T, n_heads); 0 behind the last one."""
