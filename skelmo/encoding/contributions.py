@@ -98,10 +98,10 @@ def head_contributions(
 ) -> list[TokenContributions]:
     """Tell what each token contributes to what a head gives of a document.
 
-    That is the gradient by the token's layers, as the head reads them, times these: how
-    fast an output grows with the token's vector. Of a head without hidden layers or
-    attention, the contributions of a document sum to its outputs less a number that is
-    the same for all documents.
+    It is the gradient by the token's layers, as the head reads them, times these, less
+    an equal share of what the average document gets so: how much faster an output grows
+    with the token's vector than with any. Of a head without hidden layers or attention,
+    the contributions of a document sum to its outputs less their biases.
 
     Parameters
     ----------
@@ -144,11 +144,14 @@ def _gradients(
     """
     mixed = head.mix(activations).detach().requires_grad_()
     lengths = torch.tensor([len(mixed)], device=mixed.device)
-    outputs = head.outputs(head.pool_mixed(mixed, lengths))[0]
+    pooled = head.pool_mixed(mixed, lengths)
     columns = []
-    for output in outputs:
-        (gradient,) = torch.autograd.grad(output, mixed, retain_graph=True)
-        columns.append((gradient * mixed.detach()).sum(1))
+    for output in head.outputs(pooled)[0]:
+        by_token, by_pooled = torch.autograd.grad(
+            output, (mixed, pooled), retain_graph=True
+        )
+        average = (by_pooled @ head.standardization.offset) / max(len(mixed), 1)
+        columns.append((by_token * mixed.detach()).sum(1) - average)
     parts = torch.stack(columns, 1).double().cpu().numpy()
     if not isinstance(head.pooling, AttentionPooling):
         return parts, None

@@ -226,6 +226,11 @@ class Standardization(nn.Module):
         self.register_buffer("mean", torch.zeros(n_features))
         self.register_buffer("scale", torch.ones(n_features))
 
+    @property
+    def offset(self) -> Tensor:
+        """What is taken from features of the scale they are brought to, (F,)."""
+        return self.mean / self.scale
+
     def forward(self, x: Tensor) -> Tensor:
         """Standardise (B, F)."""
         return (x - self.mean) / self.scale
