@@ -10,6 +10,7 @@ from typing import Any
 
 from skelmo.files import naming
 
+FAILED, MISUSED, INTERRUPTED, PIPE_CLOSED = 1, 2, 130, 141
 _PLAIN = (ValueError, TypeError, OSError, ImportError, RuntimeError)
 
 

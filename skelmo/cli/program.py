@@ -13,10 +13,17 @@ from importlib import import_module
 
 from skelmo.cli.arguments import make_parser
 from skelmo.cli.flag_names import in_flags
-from skelmo.cli.messages import UsageError, described, say, short_warnings
+from skelmo.cli.messages import (
+    FAILED,
+    INTERRUPTED,
+    MISUSED,
+    PIPE_CLOSED,
+    UsageError,
+    described,
+    say,
+    short_warnings,
+)
 from skelmo.cli.options import options_of
-
-FAILED, MISUSED, INTERRUPTED, PIPE_CLOSED = 1, 2, 130, 141
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -8,12 +8,22 @@ import math
 import os
 import re
 import shutil
-from collections.abc import Iterator
+import sys
+import warnings
+from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from skelmo.cli.messages import Interrupted, UsageError, is_watched, say, tell
+from skelmo.cli.messages import (
+    INTERRUPTED,
+    Interrupted,
+    UsageError,
+    is_watched,
+    say,
+    tell,
+)
 from skelmo.cli.model_directories import check_no_model, size_of, weights_of
 from skelmo.cli.model_parameters import ELSEWHERE, parameters_of
 from skelmo.cli.options import TrainOptions
@@ -22,6 +32,7 @@ from skelmo.cli.table_files import STDIN, Table, documents_in, table_of
 from skelmo.cli.threads import limited_threads
 from skelmo.estimators.language_model import ElmoLanguageModel
 from skelmo.files import make_directory, replace_file
+from skelmo.training.ranks import RankLostError, place
 
 _COMMAND = "command.json"  # in the directory of checkpoints
 
@@ -36,15 +47,16 @@ def run(options: TrainOptions) -> None:
     known = ElmoLanguageModel._get_param_names()
     parameters = parameters_of(options.parameters, options.set, known, ELSEWHERE)
     out, skipped = options.out, SkippedRows()
-    if [*options.corpus, options.validation].count(STDIN) > 1:
-        raise UsageError("stdin can be read once. Name it once.")
+    _check_stdin([*options.corpus, options.validation])
     tables = [table_of(path, options, skipped) for path in options.corpus]
     validation = options.validation and table_of(options.validation, options, skipped)
     checkpoints = out.with_name(f"{out.name}.checkpoints")
     command = _digest(options, parameters)
-    is_free = options.force or _is_of(checkpoints, command)
-    check_no_model(out, is_free)
-    check_no_list(out, is_free)
+    is_first = place().rank == 0  # of processes that train together: it alone writes
+    if is_first:
+        is_free = options.force or _is_of(checkpoints, command)
+        check_no_model(out, is_free)
+        check_no_list(out, is_free)
     model = ElmoLanguageModel(
         **parameters,
         missing=options.missing,
@@ -54,18 +66,23 @@ def run(options: TrainOptions) -> None:
         random_state=options.seed,
         verbose=int(is_watched()),
     )
+    fit = partial(
+        model.fit,
+        _documents(tables, options),
+        X_val=validation and _documents([validation], options),
+    )
+    if not is_first:
+        _take_part(fit, options)
+        return
     _put_command(checkpoints, command)
     with limited_threads(options.threads):
         try:
-            model.fit(
-                _documents(tables, options),
-                X_val=validation and _documents([validation], options),
-            )
+            fit()
             skipped.save(out)
             model.set_params(checkpoint=None, verbose=0).save(out)
         except KeyboardInterrupt:
             raise Interrupted(_what_is_kept(checkpoints)) from None
-        except OSError as error:
+        except (OSError, RankLostError) as error:
             error.add_note(_what_is_kept(checkpoints))
             raise
         except BaseException:
@@ -81,6 +98,27 @@ def run(options: TrainOptions) -> None:
             f"--max-time was up. With more of it the same command goes on, from "
             f"{checkpoints}; delete that directory if this model will do."
         )
+
+
+def _check_stdin(paths: list[str | None]) -> None:
+    """Raise if stdin is to be read more often than it can."""
+    if paths.count(STDIN) > 1:
+        raise UsageError("stdin can be read once. Name it once.")
+    if STDIN in paths and place().size > 1:
+        raise UsageError(
+            "stdin can be read by one process only, and several train together. Name "
+            "a file."
+        )
+
+
+def _take_part(fit: Callable[[], Any], options: TrainOptions) -> None:
+    """Train, but leave files and words to the first process."""
+    with limited_threads(options.threads), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            fit()
+        except KeyboardInterrupt:
+            sys.exit(INTERRUPTED)
 
 
 def _documents(tables: list[Table], options: TrainOptions) -> Iterator[str | None]:

@@ -13,6 +13,7 @@ from skelmo.files import user_path
 from skelmo.models import shared
 from skelmo.models.source import key_of
 from skelmo.text.sequences import Sequences
+from skelmo.training.ranks import place
 from skelmo.validation import FEW_TOKENS, stack_level
 from skelmo.version import __version__
 
@@ -95,6 +96,8 @@ def _learned_from(parameters: dict[str, Any]) -> dict[str, Any]:
         for name, value in sorted(parameters.items())
         if name not in _NOT_LEARNED_FROM
     }
+    if place().size > 1:  # the steps are as much larger
+        learned_from["processes"] = place().size
     if learned_from["init"] is not None:
         learned_from["init"] = key_of(learned_from["init"])
     if learned_from["init_word_vectors"] is not None:

@@ -21,7 +21,7 @@ _DRAWS = (
 
 
 def torch_generator(
-    rng: np.random.Generator, device: torch.device | str = "cpu"
+    rng: np.random.Generator, device: torch.device | str = "cpu", stream: int = 0
 ) -> torch.Generator:
     """Return a generator for torch that one draw of `rng` decides.
 
@@ -30,13 +30,15 @@ def torch_generator(
     rng : numpy.random.Generator
     device : torch.device or str, default="cpu"
         Where it is to draw.
+    stream : int, default=0
+        Which of several generators that the same draw decides.
 
     Returns
     -------
     generator : torch.Generator
     """
     seed = int(rng.integers(2**63))
-    return torch.Generator(device).manual_seed(seed)
+    return torch.Generator(device).manual_seed(seed + stream)
 
 
 class Dropout(nn.Module):

@@ -41,6 +41,38 @@ class Checkpoint(NamedTuple):
     tensors: dict[str, Tensor]
     state: dict[str, Any]  # plain numbers, strings, lists
 
+    def to_bytes(self) -> bytes:
+        """Return it as safetensors."""
+        return write_tensors(self.tensors, metadata={"state": json.dumps(self.state)})
+
+    @classmethod
+    def from_bytes(cls, content: bytes) -> Checkpoint:
+        """Undo `to_bytes`.
+
+        Parameters
+        ----------
+        content : bytes
+
+        Returns
+        -------
+        checkpoint : Checkpoint
+
+        Raises
+        ------
+        ValueError
+            If they are no checkpoint.
+        """
+        try:
+            tensors = read_tensors(content)
+            size = int.from_bytes(content[:8], "little")
+            header = json.loads(content[8 : 8 + size])
+            state = json.loads(header["__metadata__"]["state"])
+        except (SafetensorError, KeyError, RecursionError) as error:
+            raise ValueError(f"no checkpoint ({error})") from error
+        if not isinstance(state, dict):
+            raise ValueError("no checkpoint (its state is no object)")
+        return cls(tensors, state)
+
 
 class Checkpointer:
     """Write and read the checkpoints of one run.
@@ -88,9 +120,7 @@ class Checkpointer:
             Steps done; names the file.
         """
         self.directory.mkdir(parents=True, exist_ok=True)
-        content = write_tensors(
-            checkpoint.tensors, metadata={"state": json.dumps(checkpoint.state)}
-        )
+        content = checkpoint.to_bytes()
         content += hashlib.sha256(content).digest()
         path = self.directory / f"step-{n_steps:010d}{_SUFFIX}"
         replace_file(path, lambda staged: staged.write_bytes(content))
@@ -172,10 +202,6 @@ def _read(path: Path) -> Checkpoint | None:
     if hashlib.sha256(body).digest() != digest:
         return None
     try:
-        tensors = read_tensors(body)
-        size = int.from_bytes(body[:8], "little")
-        header = json.loads(body[8 : 8 + size])
-        state = json.loads(header["__metadata__"]["state"])
-    except (SafetensorError, ValueError, KeyError, RecursionError):
+        return Checkpoint.from_bytes(body)
+    except ValueError:
         return None
-    return Checkpoint(tensors, state) if isinstance(state, dict) else None

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from skelmo.models.history import EpochRecord
 from skelmo.nn.bilm import LanguageModel
-from skelmo.nn.packing import cut_by_budget, pack
+from skelmo.nn.packing import PackedBatch, cut_by_budget, pack
 from skelmo.nn.randomness import torch_generator
 from skelmo.nn.running import token_vectors
 from skelmo.nn.softmax import Candidates, draw_candidates
@@ -21,6 +21,7 @@ from skelmo.scoring.likelihood import Perplexity, negative_log_likelihood
 from skelmo.text.vocabulary import UNKNOWN
 from skelmo.training.misspelling import misspell
 from skelmo.training.objective import EpochEnd, Evaluation
+from skelmo.training.ranks import ALONE, Ranks
 from skelmo.training.state import TrainingOptions
 
 # Sequences are sorted by length within pools of this many batches: similar lengths
@@ -33,6 +34,16 @@ class Windows(NamedTuple):
 
     starts: NDArray[np.int64]
     lengths: NDArray[np.int64]
+
+
+class _Read(NamedTuple):
+    """What a step reads: n rows of U distinct tokens."""
+
+    packed: PackedBatch
+    tokens: NDArray[np.int32]  # (U,), ascending
+    inverse: NDArray[np.int64]  # (n,), which of them each row is
+    char_ids: NDArray[np.integer]  # (U, C)
+    word_ids: NDArray[np.int64] | None  # (U,)
 
 
 class LanguageModeling:
@@ -50,6 +61,9 @@ class LanguageModeling:
     validation : ndarray of int64
         Sequences held out; may be empty.
     options : TrainingOptions
+        Its `batch_tokens` are those of all processes together.
+    ranks : Ranks, default=ALONE
+        Processes that share the sequences of each batch, and those held out.
     """
 
     record_type = EpochRecord
@@ -61,9 +75,10 @@ class LanguageModeling:
         train: NDArray[np.int64],
         validation: NDArray[np.int64],
         options: TrainingOptions,
+        ranks: Ranks = ALONE,
     ) -> None:
         self.module, self.corpus, self.options = model, corpus, options
-        self.validation = validation
+        self.validation, self.ranks = validation, ranks
         self.windows = cut_windows(
             corpus.sequences.offsets, train, options.batch_tokens
         )
@@ -93,38 +108,66 @@ class LanguageModeling:
         return int((self.windows.lengths[batch] - 1).sum())
 
     def loss(self, batch: NDArray[np.int64], rng: np.random.Generator) -> Tensor:
-        """Return the mean of both directions' losses per token."""
-        corpus, model, windows = self.corpus, self.module, self.windows
-        device = model.softmax.bias.device
-        generator = torch_generator(rng, device)
-        packed = pack(batch, windows.starts[batch], windows.lengths[batch])
-        tokens = corpus.sequences.token_ids[packed.positions]
-        used, inverse = np.unique(tokens, return_inverse=True)
-        words, char_ids = corpus.word_of_token[used], corpus.char_ids[used]
-        word_ids, unknown = None, np.zeros(len(used), dtype=bool)
-        if self.options.misspelling:
-            chosen = rng.random(len(used)) < self.options.misspelling
-            char_ids, unknown = misspell(
-                char_ids, chosen, rng, model.bilm.config.padding
-            )
-        if model.bilm.config.word_embedding_dim:
-            unknown |= rng.random(len(used)) < self.options.word_dropout
-            word_ids = np.where(unknown, UNKNOWN, words)
+        """Return the mean of both directions' losses per token.
+
+        What numpy draws is drawn for the whole batch, so that it does not depend on how
+        many processes share it; dropout is drawn for each process's own part.
+        """
+        model, device = self.module, self.module.softmax.bias.device
+        generator = torch_generator(rng, device, self.ranks.rank)
+        read = self._read(batch, rng)
+        candidates = self._candidates(rng)
+        if self.ranks.size > 1:
+            own = batch[self.ranks.share]
+            if not len(own):
+                return torch.zeros((), device=device)
+            read = self._part(read, own)
         low = None if self.options.precision == "float32" else torch.bfloat16
-        vectors = token_vectors(model.bilm, char_ids, word_ids, dtype=low)
-        rows = torch.from_numpy(inverse).to(device)
+        vectors = token_vectors(model.bilm, read.char_ids, read.word_ids, dtype=low)
+        rows = torch.from_numpy(read.inverse).to(device)
         output = model.bilm(
             torch.nn.functional.embedding(rows, vectors),
-            packed.batch_sizes,
+            read.packed.batch_sizes,
             dtype=low,
             generator=generator,
         )
-        earlier, later = torch.from_numpy(packed.following).to(device)
-        targets = torch.from_numpy(words[inverse]).to(device)
+        earlier, later = torch.from_numpy(read.packed.following).to(device)
+        words = self.corpus.word_of_token[read.tokens]
+        targets = torch.from_numpy(words[read.inverse]).to(device)
         hidden = torch.cat([output.forward[-1][earlier], output.backward[-1][later]])
         targets = torch.cat([targets[later], targets[earlier]])
-        loss = model.softmax(hidden, targets, self._candidates(rng), low)
-        return loss / len(targets)
+        loss = model.softmax(hidden, targets, candidates, low)
+        return loss / (2 * self.n_units(batch))
+
+    def _read(self, batch: NDArray[np.int64], rng: np.random.Generator) -> _Read:
+        """Read windows, with misspellings and words that are hidden."""
+        config = self.module.bilm.config
+        packed, tokens, inverse = self._pack(batch)
+        char_ids = self.corpus.char_ids[tokens]
+        word_ids, unknown = None, np.zeros(len(tokens), dtype=bool)
+        if self.options.misspelling:
+            chosen = rng.random(len(tokens)) < self.options.misspelling
+            char_ids, unknown = misspell(char_ids, chosen, rng, config.padding)
+        if config.word_embedding_dim:
+            unknown |= rng.random(len(tokens)) < self.options.word_dropout
+            word_ids = np.where(unknown, UNKNOWN, self.corpus.word_of_token[tokens])
+        return _Read(packed, tokens, inverse, char_ids, word_ids)
+
+    def _part(self, read: _Read, batch: NDArray[np.int64]) -> _Read:
+        """Return some windows of those that were read."""
+        packed, tokens, inverse = self._pack(batch)
+        rows = np.searchsorted(read.tokens, tokens)
+        word_ids = None if read.word_ids is None else read.word_ids[rows]
+        return _Read(packed, tokens, inverse, read.char_ids[rows], word_ids)
+
+    def _pack(
+        self, batch: NDArray[np.int64]
+    ) -> tuple[PackedBatch, NDArray[np.int32], NDArray[np.int64]]:
+        """Pack windows; return also their distinct tokens, and which each row is."""
+        windows = self.windows
+        packed = pack(batch, windows.starts[batch], windows.lengths[batch])
+        tokens = self.corpus.sequences.token_ids[packed.positions]
+        return packed, *np.unique(tokens, return_inverse=True)
 
     def _candidates(self, rng: np.random.Generator) -> Candidates | None:
         n_words = len(self.module.softmax.bias)
@@ -149,9 +192,11 @@ class LanguageModeling:
         if not len(self.validation):
             return None
         which = self._sample(max_units)
-        nll = negative_log_likelihood(self.module, self.corpus, which)
+        own = which[self.ranks.share]
+        nll = negative_log_likelihood(self.module, self.corpus, own)
         n_predictions = int((self.corpus.sequences.lengths[which] - 1).sum())
-        perplexity = Perplexity.of(nll.sum(axis=0), n_predictions)
+        total = self.ranks.total(nll.sum(axis=0))
+        perplexity = Perplexity.of(total, n_predictions)
         return Evaluation(math.log(perplexity.mean), (*perplexity, n_predictions))
 
     def _sample(self, max_units: int | None) -> NDArray[np.int64]:

@@ -31,6 +31,7 @@ from skelmo.training.optimizer import (
     restore_optimizer,
     shrink,
 )
+from skelmo.training.ranks import ALONE, RankLostError, Ranks
 from skelmo.training.schedule import learning_rate_at
 from skelmo.training.state import Observer, TrainingOptions, TrainingState
 from skelmo.validation import stack_level
@@ -59,6 +60,9 @@ class Loop:
     rate_scales : mapping of str to float, optional
         What the learning rate of each parameter is multiplied by, by its name; by
         default 1.
+    ranks : Ranks, default=ALONE
+        Processes that train the same together, by the same objective. The first one's
+        clock and checkpoints are those of all.
 
     Attributes
     ----------
@@ -77,10 +81,11 @@ class Loop:
         first_epoch: int = 0,
         clock: Callable[[], float] = time.perf_counter,
         rate_scales: Mapping[str, float] | None = None,
+        ranks: Ranks = ALONE,
     ) -> None:
         self.objective, self.options, self.observer = objective, options, observer
         self.checkpointer, self.first_epoch = checkpointer, first_epoch
-        self.clock = clock
+        self.clock, self.ranks = clock, ranks
         self.module = objective.module
         self.optimizer = make_optimizer(self.module, options, rate_scales)
         self.state = TrainingState()
@@ -99,7 +104,7 @@ class Loop:
         self._take_up()
         try:
             self._run_epochs()
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, RankLostError):
             self._write_interrupted()
             raise
         self.module.load_state_dict(self.best_weights)
@@ -181,6 +186,7 @@ class Loop:
             stop = self.observer.end_step(loss, n_tokens, rate)
             if self._is_due():
                 self._write(self._checkpoint())
+            stop, state.seconds = self.ranks.agree(stop, state.seconds)
             if stop:
                 return True
         return False
@@ -240,10 +246,7 @@ class Loop:
 
     def _take_up(self) -> None:
         """Go on from the last checkpoint, if there is one."""
-        if self.checkpointer is None:
-            return
-        self.checkpointer.prepare()
-        checkpoint = self.checkpointer.read()
+        checkpoint = self._last_checkpoint()
         if checkpoint is None:
             return
         parts: dict[str, dict[str, Tensor]] = {"model": {}, "best": {}, "optimizer": {}}
@@ -258,6 +261,17 @@ class Loop:
         )
         self.n_steps_written = self.state.n_steps
         self.observer.take_up(self.state)
+
+    def _last_checkpoint(self) -> Checkpoint | None:
+        """Return that of the first process, which alone needs to see the file."""
+        checkpoint = None
+        if self.checkpointer is not None:
+            self.checkpointer.prepare()
+            checkpoint = self.checkpointer.read()
+        if self.ranks.size == 1:
+            return checkpoint
+        content = self.ranks.spread(checkpoint and checkpoint.to_bytes())
+        return None if content is None else Checkpoint.from_bytes(content)
 
     def _rate(self, n_ahead: int) -> float:
         """Return the rate in the middle of a step: at its begin the first has none."""
@@ -293,8 +307,9 @@ class Loop:
             group["lr"] = rate * group["scale"]
         self.optimizer.zero_grad(set_to_none=True)
         loss = self.objective.loss(batch, rng)
-        loss.backward()
-        return loss.item()
+        if loss.requires_grad:  # there is something of the batch for this process
+            loss.backward()
+        return self.ranks.add_gradients([*self.module.parameters()], loss).item()
 
     def _step(self, loss: float, rate: float) -> None:
         """Take one optimisation step."""
@@ -335,12 +350,19 @@ class Loop:
         evaluation = self.objective.evaluate(state.max_validation)
         loss = train_loss if evaluation is None else evaluation.loss
         rate = self._rate(0)
+        seconds = self.ranks.first(self.clock() - begin)
         with self._change():
-            record = self._note_epoch(loss, rate, train_loss, evaluation, begin)
-        state.finished |= bool(self.observer.end_epoch(record))
+            record = self._note_epoch(loss, rate, train_loss, evaluation, seconds)
+        stop, _ = self.ranks.agree(bool(self.observer.end_epoch(record)), 0.0)
+        state.finished |= stop
 
     def _note_epoch(
-        self, loss: float, rate: float, train_loss: float, evaluation: Any, begin: float
+        self,
+        loss: float,
+        rate: float,
+        train_loss: float,
+        evaluation: Any,
+        seconds: float,
     ) -> Any:
         """Write history, and make ready for the next epoch."""
         state, options = self.state, self.options
@@ -357,7 +379,7 @@ class Loop:
             state.best_epoch = state.epoch
         if not improved and options.learning_rate == "adaptive":
             state.rate_scale *= ADAPTIVE_FACTOR
-        state.seconds += self.clock() - begin
+        state.seconds += seconds
         end = EpochEnd(state.epoch, state.n_tokens, state.seconds, rate, train_loss)
         record = self.objective.record(end, evaluation)
         state.history.append(record)

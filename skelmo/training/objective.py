@@ -64,6 +64,9 @@ class Objective(Protocol):
     def loss(self, batch: Any, rng: np.random.Generator) -> Tensor:
         """Return the mean loss per unit of a batch.
 
+        Of several processes that train together, each returns its own part of it, of
+        which the mean is the sum; one without a gradient has no part in the batch.
+
         Parameters
         ----------
         batch : object

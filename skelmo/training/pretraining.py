@@ -21,7 +21,6 @@ from skelmo.nn.modes import modes
 from skelmo.pretrained import registry
 from skelmo.pretrained.saved_model import FUNCTIONS, check_functions
 from skelmo.scoring.corpus import (
-    Corpus,
     choose_alphabet,
     choose_vocabulary,
     make_corpus,
@@ -37,6 +36,7 @@ from skelmo.training.language_modeling import LanguageModeling
 from skelmo.training.loop import Loop
 from skelmo.training.plan import Plan, options_from, plan_from
 from skelmo.training.progress import ProgressBar
+from skelmo.training.ranks import ALONE, Ranks, device_name, join
 from skelmo.training.state import (
     Observer,
     Observers,
@@ -44,6 +44,7 @@ from skelmo.training.state import (
     TrainingState,
 )
 from skelmo.validation import check_corpus_size, check_not_empty, stack_level
+from skelmo.version import __version__
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,8 @@ class Pretraining:
         As for `pretrain`.
     verbose : int, default=0
         1 shows progress bars.
+    ranks : Ranks, default=ALONE
+        Processes that train together; `options.batch_tokens` are those of all.
     """
 
     plan: Plan
@@ -70,6 +73,7 @@ class Pretraining:
     start: TrainedModel | None = None
     goes_on: bool = False
     verbose: int = 0
+    ranks: Ranks = ALONE
 
     @classmethod
     def from_parameters(
@@ -100,19 +104,28 @@ class Pretraining:
         Raises
         ------
         ValueError
-            If parameters do not go together.
+            If parameters do not go together, or if RANK or what comes with it makes no
+            sense.
+        RankLostError
+            If not all processes of the run come together.
 
         Warns
         -----
         UserWarning
             If there are to be checkpoints that no run will find again.
         """
+        parameters = {**parameters, "device": device_name(parameters["device"])}
         plan = plan_from(parameters, owner)
+        ranks = join(torch.device(plan.device))
         device = torch.device(plan.device)
         goes_on = model is not None and (one_pass or parameters["warm_start"])
         start = model if goes_on else _read_init(parameters, device)
         seed = int(check_random_state(parameters["random_state"]).randint(2**31 - 1))
+        seed_of_first = int(ranks.first(seed))
+        if parameters["random_state"] is None:
+            seed = seed_of_first
         options = options_from(parameters, seed, device)
+        options = replace(options, batch_tokens=options.batch_tokens * ranks.size)
         if one_pass:
             options = replace(
                 options,
@@ -129,8 +142,9 @@ class Pretraining:
                 f"an integer.",
                 stacklevel=stack_level(),
             )
-        verbose = parameters["verbose"]
-        return cls(plan, options, owner, start, goes_on and one_pass, verbose)
+        verbose = parameters["verbose"] if ranks.is_first else 0
+        goes_on = goes_on and one_pass
+        return cls(plan, options, owner, start, goes_on, verbose, ranks)
 
     def __call__(
         self,
@@ -179,6 +193,7 @@ class Pretraining:
                 goes_on=self.goes_on,
                 n_train=n_train,
                 watch=watch,
+                ranks=self.ranks,
             )
 
 
@@ -205,6 +220,7 @@ def pretrain(
     goes_on: bool = False,
     n_train: int | None = None,
     watch: Callable[[Callable[[], TrainedModel]], None] | None = None,
+    ranks: Ranks = ALONE,
 ) -> TrainedModel:
     """Train a language model, from scratch or from a trained one.
 
@@ -228,10 +244,19 @@ def pretrain(
     watch : callable, optional
         Called before training, with a function that returns a copy of what training
         has given by then: the best weights so far.
+    ranks : Ranks, default=ALONE
+        Processes that call this together, with the same arguments, and share the
+        sequences of each step. The first alone writes checkpoints.
 
     Returns
     -------
     model : TrainedModel
+        The same on all of them.
+
+    Raises
+    ------
+    ValueError
+        If processes are given different things, or have nothing to do in any step.
 
     Warns
     -----
@@ -258,21 +283,31 @@ def pretrain(
         vocabulary, config.max_characters, config.lowercase, alphabet
     )
     corpus = make_corpus(sequences, indexer)
-    loop = Loop(
-        LanguageModeling(
-            network,
-            corpus,
-            sequences_of(sequences, train),
-            sequences_of(sequences, held_out),
-            options,
-        ),
-        options,
-        observer,
-        _checkpointer(
-            plan, options, corpus, vocabulary, (train, held_out), network, first_epoch
-        ),
+    decisive = (
+        replace(plan, device="", checkpoint=None),
+        replace(options, max_time=None, checkpoint_every=0),
+        corpus.sequences,
+        vocabulary,
+        (train, held_out),
+        config,
+        network.state_dict().values(),
         first_epoch,
     )
+    objective = LanguageModeling(
+        network,
+        corpus,
+        sequences_of(sequences, train),
+        sequences_of(sequences, held_out),
+        options,
+        ranks,
+    )
+    if ranks.size > 1:
+        _check_ranks(ranks, decisive, objective.batches(first_epoch), owner)
+    checkpointer = None
+    if plan.checkpoint is not None and ranks.is_first:
+        # A directory named by what decides the outcome.
+        checkpointer = Checkpointer(plan.checkpoint, run_hash(*decisive))
+    loop = Loop(objective, options, observer, checkpointer, first_epoch, ranks=ranks)
     if before is not None:
         loop.go_on_from(before.optimizer)
     truncation = count_truncation(sequences, indexer.characters)
@@ -377,26 +412,25 @@ def _split(
     return written[train], written[held_out]
 
 
-def _checkpointer(
-    plan: Plan,
-    options: TrainingOptions,
-    corpus: Corpus,
-    vocabulary: list[str],
-    documents: tuple[NDArray[np.int64], ...],
-    model: LanguageModel,
-    first_epoch: int,
-) -> Checkpointer | None:
-    """Give the run a directory named by what decides its outcome."""
-    if plan.checkpoint is None:
-        return None
-    run = run_hash(
-        replace(plan, device="", checkpoint=None),
-        replace(options, max_time=None, checkpoint_every=0),
-        corpus.sequences,
-        vocabulary,
-        documents,
-        model.bilm.config,
-        model.state_dict().values(),
-        first_epoch,
-    )
-    return Checkpointer(plan.checkpoint, run)
+def _check_ranks(
+    ranks: Ranks,
+    decisive: tuple[Any, ...],
+    batches: list[NDArray[np.int64]],
+    owner: str,
+) -> None:
+    """Raise unless all processes do the same, and each has something to do."""
+    plan, options, sequences, vocabulary, documents, *start = decisive
+    digests = {
+        "versions of skelmo or torch": run_hash(__version__, str(torch.__version__)),
+        "parameters": run_hash(plan, options),
+        "documents": run_hash(sequences, vocabulary, documents),
+        "starting weights": run_hash(*start),
+    }
+    ranks.check_same(digests, owner)
+    most = max(map(len, batches))
+    if most < ranks.size:
+        raise ValueError(
+            f"{owner} is trained by {ranks.size} processes, but no step has more than "
+            f"{most} sequence{'s' * (most != 1)} for them to share. Start fewer "
+            f"processes, or raise batch_tokens={options.batch_tokens // ranks.size}."
+        )
