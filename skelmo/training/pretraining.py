@@ -265,16 +265,7 @@ def pretrain(
     """
     train, held_out = _split(sequences, plan, options, n_train)
     before = start if goes_on else None
-    if before is not None and before.vocabulary is not None:
-        vocabulary = before.vocabulary
-    else:
-        vocabulary = choose_vocabulary(
-            sequences,
-            train,
-            min_count=plan.min_count,
-            max_vocabulary=plan.max_vocabulary,
-            lowercase=(start or plan).config.lowercase,
-        )
+    vocabulary = _find_vocabulary(sequences, train, plan, start, goes_on)
     alphabet = _find_alphabet(sequences, train, plan, start)
     network = build_model(plan, vocabulary, options.seed, start, alphabet)
     first_epoch = 0 if start is None else start.n_epochs
@@ -338,6 +329,25 @@ def pretrain(
     if state.diverged:
         warn_of_divergence(state, options, owner)
     return result(network)
+
+
+def _find_vocabulary(
+    sequences: Sequences,
+    train: NDArray[np.int64],
+    plan: Plan,
+    start: TrainedModel | None,
+    goes_on: bool,
+) -> list[str]:
+    """Return the vocabulary of the model that is trained on, or a new one."""
+    if goes_on and start is not None and start.vocabulary is not None:
+        return start.vocabulary
+    return choose_vocabulary(
+        sequences,
+        train,
+        min_count=plan.min_count,
+        max_vocabulary=plan.max_vocabulary,
+        lowercase=(start or plan).config.lowercase,
+    )
 
 
 def _find_alphabet(
