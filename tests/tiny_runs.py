@@ -95,7 +95,7 @@ def run(documents=None, *, plan=PLAN, observer=None, changes=None, **options):
     documents = documents_of() if documents is None else documents
     if changes:
         plan = replace(plan, **changes)
-    names = ("start", "goes_on", "n_train", "watch")
+    names = ("start", "goes_on", "n_train", "watch", "ranks")
     given = {name: options.pop(name) for name in names if name in options}
     ended, run_to_the_end = [], Loop.run
 

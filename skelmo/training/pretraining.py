@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 import warnings
 from collections.abc import Callable, Mapping
 from contextlib import closing
@@ -124,8 +125,7 @@ class Pretraining:
         seed_of_first = int(ranks.first(seed))
         if parameters["random_state"] is None:
             seed = seed_of_first
-        options = options_from(parameters, seed, device)
-        options = replace(options, batch_tokens=options.batch_tokens * ranks.size)
+        options = _shared(options_from(parameters, seed, device), ranks)
         if one_pass:
             options = replace(
                 options,
@@ -195,6 +195,16 @@ class Pretraining:
                 watch=watch,
                 ranks=self.ranks,
             )
+
+
+def _shared(options: TrainingOptions, ranks: Ranks) -> TrainingOptions:
+    """Return the options of all processes by those of each."""
+    max_time = ranks.first(options.max_time or math.inf)
+    return replace(
+        options,
+        batch_tokens=options.batch_tokens * ranks.size,
+        max_time=None if math.isinf(max_time) else max_time,
+    )
 
 
 def _read_init(
