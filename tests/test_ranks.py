@@ -2,13 +2,12 @@
 
 import math
 import os
-import pickle
 import re
 import signal
+import subprocess
+import sys
 import time
 from dataclasses import replace
-from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -29,7 +28,6 @@ from tiny_runs import (
 from skelmo import ElmoLanguageModel
 from skelmo.estimators.training_key import training_key
 from skelmo.text.sequences import index_documents
-from skelmo.training.plan import options_from
 from skelmo.training.ranks import (
     ALONE,
     RankLostError,
@@ -296,21 +294,22 @@ def ended(case, n_ranks=1, **given):
     return weights_of(result.model), result.state.history, result.state.n_steps
 
 
-def all_cases(n_ranks):
-    return {name: ended(case, n_ranks) for name, case in CASES.items()}
+def all_ended(names, n_ranks):
+    return {name: ended(CASES[name], n_ranks) for name in names}
 
 
 @pytest.fixture(scope="module")
 def alone():
     """Return how the runs end in one process."""
-    return all_cases(1)
+    return all_ended(CASES, 1)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("size", [2, 3])
-def test_several_take_the_steps_of_one(size, alone, tmp_path):
-    outcomes = together(tmp_path, all_cases, size, size=size)
-    for name, (expected, history, n_steps) in alone.items():
+@pytest.mark.parametrize(("size", "names"), [(2, [*CASES]), (3, ["adam", "words"])])
+def test_several_take_the_steps_of_one(size, names, alone, tmp_path):
+    outcomes = together(tmp_path, all_ended, names, size, size=size)
+    for name in names:
+        expected, history, n_steps = alone[name]
         assert n_steps >= 50
         for got, got_history, got_steps in (each[name] for each in outcomes):
             assert got_steps == n_steps
@@ -417,52 +416,70 @@ def test_a_group_that_the_program_made_is_taken(alone, tmp_path):
             np.testing.assert_allclose(weights[name], array, atol=1e-5, rtol=0)
 
 
-def twice_the_same_rank():
-    os.environ["RANK"] = "0"
-    if place().size:
-        return said(join, torch.device("cpu"))
-
-
-CHECKPOINTED = {
-    "checkpoint_every": 1, "max_epochs": 12, "batch_tokens": 32, "early_stopping": False,
-}  # fmt: skip
-
-
 def checkpointed(tiny, texts, root):
-    parameters = {**tiny, **CHECKPOINTED, "dropout": 0.2, "checkpoint": root}
+    parameters = {
+        **tiny, "batch_tokens": 32, "dropout": 0.2, "max_epochs": 6,
+        "checkpoint": root, "checkpoint_every": 5,
+    }  # fmt: skip
     model = ElmoLanguageModel(**parameters).fit(texts)
     return weights_of(model.network_), model.history_
 
 
+def last_step(root):
+    """Return the step of the last checkpoint, 0 if there is none."""
+    return max([int(path.stem[5:]) for path in root.glob("*/*.checkpoint")], default=0)
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("rank", [0, 1])
-def test_a_run_whose_process_was_killed_goes_on_to_the_same_end(
-    rank, tiny, texts, tmp_path
+def test_a_run_whose_processes_were_killed_goes_on_to_the_same_end(
+    tiny, texts, tmp_path
 ):
-    texts = texts[:60]
-    ((expected, history), _) = together(tmp_path, checkpointed, tiny, texts, None)
-    root = tmp_path / "runs"
-    run_ = Processes(tmp_path, checkpointed, tiny, texts, str(root))
-    deadline = time.monotonic() + 120
-    while len(list(root.glob("*/*.checkpoint"))) < 2:
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-    run_.children[rank].send_signal(signal.SIGKILL)
-    outcomes = run_.outcomes()
-    assert outcomes[rank] is None
-    pattern = (
-        rf"Rank {1 - rank} of 2 has lost touch with the others: one of them has ended "
-        r"or cannot be reached\. Start all of them again; with a checkpoint they go on "
-        r"from the last one\. \(.+\)"
-    )
-    assert isinstance(outcomes[1 - rank], RankLostError)
-    assert re.fullmatch(pattern, str(outcomes[1 - rank]))
-    outcomes = together(tmp_path, checkpointed, tiny, texts, str(root))
+    root, given = tmp_path / "runs", (tiny, texts[:60])
+    ((expected, history), _) = together(tmp_path, checkpointed, *given, None)
+    for rank in (0, 1):
+        before, deadline = last_step(root), time.monotonic() + 120
+        run_ = Processes(tmp_path, checkpointed, *given, str(root))
+        while last_step(root) < before + 10:
+            assert time.monotonic() < deadline
+            time.sleep(0.005)
+        run_.children[rank].send_signal(signal.SIGKILL)
+        outcomes = run_.outcomes()
+        assert outcomes[rank] is None
+        pattern = (
+            rf"Rank {1 - rank} of 2 has lost touch with the others: one of them has "
+            r"ended or cannot be reached\. Start all of them again; with a checkpoint "
+            r"they go on from the last one\. \(.+\)"
+        )
+        assert isinstance(outcomes[1 - rank], RankLostError)
+        assert re.fullmatch(pattern, str(outcomes[1 - rank]))
+    outcomes = together(tmp_path, checkpointed, *given, str(root))
     for weights, got_history in outcomes:
         np.testing.assert_equal(weights, expected)
         np.testing.assert_equal(got_history, outcomes[0][1])
-        assert len(got_history) == len(history)
         for mine, yours in zip(got_history, history, strict=True):
             np.testing.assert_equal(mine._replace(seconds=0), yours._replace(seconds=0))
     (directory,) = root.iterdir()
     assert len(list(directory.iterdir())) == 2
+
+
+def claimed():
+    """Meet the other process; the first one's second self comes too late."""
+    join(torch.device("cpu"))
+    if place().rank:
+        return None
+    code = (
+        "import torch\nfrom skelmo.training.ranks import join\n"
+        "join(torch.device('cpu'))"
+    )
+    agent = {**os.environ, "TORCHELASTIC_USE_AGENT_STORE": "True"}
+    command = [sys.executable, "-W", "ignore", "-c", code]
+    return subprocess.run(command, env=agent, capture_output=True, text=True).stderr
+
+
+@pytest.mark.slow
+def test_a_child_that_inherits_a_rank_is_refused(tmp_path):
+    stderr, _ = together(tmp_path, claimed)
+    assert stderr.splitlines()[-1] == (
+        "ValueError: Another process has RANK=0 already: those that a process starts "
+        "inherit it. Set n_jobs=1, or unset RANK, where training is not to be shared."
+    )
