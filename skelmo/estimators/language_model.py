@@ -154,8 +154,9 @@ default="cosine"
     max_grad_norm : float or None, default=1.0
         Longer gradients are scaled down to this norm.
     batch_tokens : int, default=512
-        Tokens of a training step, sentence markers included. A longer sequence is cut
-        into windows. Larger steps are faster per token, but there are fewer of them.
+        Tokens of a training step, sentence markers included; of several processes that
+        train together, those of each. A longer sequence is cut into windows. Larger
+        steps are faster per token, but there are fewer of them.
     max_epochs : int, default=10
         Passes over the training documents at most.
     max_time : float or None, default=None
@@ -228,6 +229,10 @@ default="cosine"
     A parameter that is set after `fit` takes effect at the next `fit` or `partial_fit`;
     until then, and in `save`, documents are read as the last one has read them. `load`
     may be given others.
+
+    In processes that torchrun starts, or of a group that `torch.distributed` knows,
+    `fit` and `partial_fit` train one model together. Each is given all documents, and
+    reads its share of every step.
 
     Callbacks of scikit-learn 1.9 are told of the fit, its epochs and their steps (if
     many, in groups); one that asks to stop, at a step or an epoch, ends training.
