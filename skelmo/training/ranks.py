@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import atexit
 import os
+import socket
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
@@ -53,6 +54,7 @@ class Ranks:
         device: torch.device = torch.device("cpu"),  # noqa: B008 a constant
     ) -> None:
         self.rank, self.size, self.device = rank, size, device
+        self._flat = torch.empty(0)  # the memory of gradients, to be filled again
 
     @property
     def is_first(self) -> bool:
@@ -113,7 +115,9 @@ class Ranks:
         return n_flags > 0, value
 
     def add_gradients(self, parameters: Sequence[Tensor], loss: Tensor) -> Tensor:
-        """Add up the gradients of all processes in place, and their losses.
+        """Add up the gradients of all processes, and their losses.
+
+        What it gives is overwritten the next time.
 
         Parameters
         ----------
@@ -135,10 +139,13 @@ class Ranks:
         extra = torch.tensor([*has_gradient, 0.0], device=self.device)
         extra[-1] = loss.detach()
         # One message: many small ones would cost more than what they carry.
-        flat = torch.cat([part.flatten() for part in (*parts, extra)])
+        sizes = [part.numel() for part in (*parts, extra)]
+        if len(self._flat) != sum(sizes):
+            self._flat = torch.empty(sum(sizes), device=self.device)
+        torch.cat([part.flatten() for part in (*parts, extra)], out=self._flat)
         with self._in_touch():
-            distributed.all_reduce(flat)
-        *sums, extra = flat.split([part.numel() for part in (*parts, extra)])
+            distributed.all_reduce(self._flat)
+        *sums, extra = self._flat.split(sizes)
         for parameter, sum_, n in zip(parameters, sums, extra.tolist(), strict=False):
             parameter.grad = sum_.view_as(parameter) if n else None
         return extra[-1]
@@ -351,10 +358,30 @@ def _make_group(ranks: Ranks) -> None:
 
 
 def _claim(store: Any, ranks: Ranks) -> None:
-    """Raise if another process is of the same rank, as those that it started are."""
-    if store.add(f"skelmo/{ranks.rank}", 1) > 1:
+    """Raise if a living process of this machine has the same rank.
+
+    One that was killed leaves its claim behind, in a store that outlives it.
+    """
+    key, host = f"skelmo/{ranks.rank}", socket.gethostname()
+    own = f"{host} {os.getpid()}"
+    found = store.compare_set(key, "", own).decode()
+    other, _, pid = found.rpartition(" ")
+    if found != own and other == host and _is_alive(int(pid)):
         raise ValueError(
             f"Another process has RANK={ranks.rank} already: those that a process "
             f"starts inherit it. Set n_jobs=1, or unset RANK, where training is not "
             f"to be shared."
         )
+    store.set(key, own)
+
+
+def _is_alive(pid: int) -> bool:
+    if os.name == "nt":  # there the question would be a signal
+        return False
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True
