@@ -87,6 +87,7 @@ class Loop:
         self.checkpointer, self.first_epoch = checkpointer, first_epoch
         self.clock, self.ranks = clock, ranks
         self.module = objective.module
+        self.parameters = list(self.module.parameters())
         self.optimizer = make_optimizer(self.module, options, rate_scales)
         self.state = TrainingState()
         self.best_weights = _copy(self.module.state_dict())
@@ -309,7 +310,7 @@ class Loop:
         loss = self.objective.loss(batch, rng)
         if loss.requires_grad:  # there is something of the batch for this process
             loss.backward()
-        return self.ranks.add_gradients([*self.module.parameters()], loss).item()
+        return self.ranks.add_gradients(self.parameters, loss).item()
 
     def _step(self, loss: float, rate: float) -> None:
         """Take one optimisation step."""
