@@ -57,13 +57,14 @@ TIERS = (
     {"skelmo.baselines"},
     {
         "skelmo.display",
+        "skelmo.engines",
         "skelmo.explanation",
         "skelmo.inspection",
         "skelmo.neighbors",
         "skelmo.testing",
         "skelmo.datasets",
     },  # fmt: skip
-    {"skelmo.comparison"},
+    {"skelmo.comparison", "skelmo.dask", "skelmo.ray", "skelmo.spark"},
     {"skelmo.cli", "skelmo.former"},
     {"skelmo", "skelmo.__main__"},
 )

@@ -485,8 +485,8 @@ def import_pyarrow(path: object) -> Any:
         If it is not installed.
     """
     try:
-        import pyarrow  # type: ignore[import-untyped]
-        import pyarrow.parquet  # type: ignore[import-untyped]
+        import pyarrow
+        import pyarrow.parquet
     except ImportError as error:
         raise ImportError(
             f"{path} is a parquet file, which needs the package pyarrow. Install it "

@@ -1,0 +1,1 @@
+"""What engines for large tables have in common: what travels, and what it does."""

@@ -1,0 +1,149 @@
+"""What an engine carries to its workers, unpickled once in each process there."""
+
+from __future__ import annotations
+
+import pickle
+import socket
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from hashlib import sha256
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import cloudpickle
+
+import skelmo
+from skelmo.estimators.pickled_model import PickledModel
+from skelmo.estimators.vectorizer import ElmoVectorizer
+from skelmo.forks import Lock
+from skelmo.pretrained.registry import BUNDLED
+from skelmo.version import __version__
+
+MOST_OPEN = 4  # parcels that a process keeps
+
+_opened: OrderedDict[str, Any] = OrderedDict()
+_lock = Lock(level=3)
+
+
+@dataclass(frozen=True)
+class Parcel:
+    """Something that is pickled; unpickled, a parcel is what it holds.
+
+    So whatever moves a parcel, be it a broadcast, an object store or the argument of a
+    task, opens it where it arrives, and the same content once in a process.
+
+    Parameters
+    ----------
+    content : bytes
+        A pickle.
+    digest : str
+        Its SHA-256, hexadecimal.
+    version : str
+        Of skelmo, where it was pickled.
+    """
+
+    content: bytes
+    digest: str
+    version: str
+
+    @classmethod
+    def of(cls, thing: object) -> Parcel:
+        """Pickle something.
+
+        Parameters
+        ----------
+        thing : object
+            Functions in it may be of a notebook. Language models in estimators are left
+            out if they are bundled with skelmo, or under ``store_weights=False``.
+
+        Returns
+        -------
+        Parcel
+        """
+        content = pickled(thing)
+        return cls(content, sha256(content).hexdigest(), __version__)
+
+    def open(self) -> Any:
+        """Return what it holds, the same object at each call in a process."""
+        return open_parcel(self.content, self.digest, self.version)
+
+    def __reduce__(self) -> tuple[Callable[..., Any], tuple[str | bytes, ...]]:
+        """Be opened where it is unpickled."""
+        return open_parcel, (self.content, self.digest, self.version)
+
+
+def open_parcel(content: bytes, digest: str, version: str) -> Any:
+    """Unpickle what this process has not unpickled yet.
+
+    Parameters
+    ----------
+    content : bytes
+        A pickle.
+    digest : str
+        Tells it from other ones.
+    version : str
+        Of skelmo, where it was pickled.
+
+    Returns
+    -------
+    thing : object
+
+    Raises
+    ------
+    RuntimeError
+        If skelmo has another version here.
+    """
+    if version != __version__:
+        place = Path(skelmo.__file__).parent
+        raise RuntimeError(
+            f"skelmo must have one version everywhere, but the driver has {version} "
+            f"and the worker on {socket.gethostname()} has {__version__}, in {place}. "
+            f"Install {version} on all workers, or the worker's version on the driver."
+        )
+    with _lock:
+        if digest not in _opened:
+            _opened[digest] = pickle.loads(content)
+        _opened.move_to_end(digest)
+        while len(_opened) > MOST_OPEN:
+            _opened.popitem(last=False)
+        return _opened[digest]
+
+
+def pickled(thing: object) -> bytes:
+    """Return a pickle that is complete on machines that have skelmo alone.
+
+    Parameters
+    ----------
+    thing : object
+
+    Returns
+    -------
+    content : bytes
+        With weights that come from a path, unless they are of ``store_weights=False``.
+    """
+    file = BytesIO()
+    _Pickler(file).dump(thing)
+    return file.getvalue()
+
+
+class _Pickler(cloudpickle.Pickler):
+    """Hold weights that other machines may lack, and keep no cache in memory there."""
+
+    def reducer_override(self, obj: Any) -> Any:
+        """Return how an object is pickled, if it is not as usual."""
+        if isinstance(obj, PickledModel) and obj.store_weights == "auto":
+            if obj.source not in BUNDLED:
+                obj = _changed(obj, store_weights=True)
+                return obj.__reduce_ex__(pickle.HIGHEST_PROTOCOL)
+        elif isinstance(obj, ElmoVectorizer) and obj.cache == "memory":
+            obj = _changed(obj, cache=None)
+            return obj.__reduce_ex__(pickle.HIGHEST_PROTOCOL)
+        return super().reducer_override(obj)
+
+
+def _changed(obj: Any, **changes: Any) -> Any:
+    other = object.__new__(type(obj))
+    other.__dict__.update({**vars(obj), **changes})
+    return other
