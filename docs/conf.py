@@ -74,6 +74,8 @@ myst_heading_anchors = 3
 
 autodoc_typehints = "none"  # the docstrings say types
 autosummary_generate = True
+# Engines are large; their pages need only our own words.
+autodoc_mock_imports = ["dask", "distributed", "pyspark", "ray"]
 numpydoc_show_class_members = False  # the template lists them
 
 sphinx_gallery_conf = {

@@ -5,13 +5,20 @@ Install it with ``pip install 'skelmo[dask]'``.
 
 from __future__ import annotations
 
+try:
+    from distributed import get_client
+except ImportError as error:
+    raise ImportError(
+        "skelmo.dask needs Dask, which is not installed. Install it with: "
+        "pip install skelmo[dask]"
+    ) from error
+
 from typing import Any
 
 import dask
 import dask.dataframe as dd
 import numpy as np
 import pandas as pd
-from distributed import get_client
 from sklearn.utils._param_validation import StrOptions, validate_params
 
 from skelmo.engines.parcel import Parcel

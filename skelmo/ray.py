@@ -5,10 +5,17 @@ Install it with ``pip install 'skelmo[ray]'``.
 
 from __future__ import annotations
 
+try:
+    import ray
+except ImportError as error:
+    raise ImportError(
+        "skelmo.ray needs Ray, which is not installed. Install it with: "
+        "pip install skelmo[ray]"
+    ) from error
+
 from typing import Any
 
 import numpy as np
-import ray
 from numpy.typing import NDArray
 from sklearn.utils._param_validation import StrOptions, validate_params
 

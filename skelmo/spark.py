@@ -5,11 +5,18 @@ Install it with ``pip install 'skelmo[spark]'``.
 
 from __future__ import annotations
 
+try:
+    from pyspark.ml import Transformer
+except ImportError as error:
+    raise ImportError(
+        "skelmo.spark needs Spark, which is not installed. Install it with: "
+        "pip install skelmo[spark]"
+    ) from error
+
 import pickle
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
-from pyspark.ml import Transformer
 from pyspark.ml.functions import array_to_vector
 from pyspark.ml.param import Param, Params, TypeConverters
 from pyspark.ml.param.shared import HasInputCol, HasOutputCol

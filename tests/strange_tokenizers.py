@@ -2,7 +2,6 @@
 
 import json
 import os
-import resource
 import signal
 import sys
 import uuid
@@ -27,6 +26,15 @@ def parent_has_torch():
         return False
 
 
+def peak_mib():
+    """Return the largest memory so far; 0 where it cannot be told."""
+    try:
+        status = Path("/proc/self/status").read_text()
+    except OSError:
+        return 0
+    return int(status.split("VmHWM:")[1].split()[0]) / 1024
+
+
 class Witness:
     """Cut at spaces; note each unpickling, and what a process is like."""
 
@@ -36,13 +44,12 @@ class Witness:
     def __call__(self, sentence):
         self.n_calls += 1
         if self.n_calls % 500 == 1:
-            kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
             write_note(
                 self.directory,
                 event="work",
                 n_threads=sys.modules["torch"].get_num_threads(),
                 parent_has_torch=parent_has_torch(),
-                peak_mib=kib / 1024,
+                peak_mib=peak_mib(),
             )
         return sentence.split()
 

@@ -602,7 +602,8 @@ def has_no_effect(statement, is_first):
     if isinstance(statement, ast.Try):  # an import of what may be missing
         (handler,) = statement.handlers
         only = getattr(handler.type, "id", None) == "ImportError"
-        parts = [*statement.body, *handler.body, *statement.orelse]
+        instead = [part for part in handler.body if not isinstance(part, ast.Raise)]
+        parts = [*statement.body, *instead, *statement.orelse]
         parts += statement.finalbody
         return only and all(isinstance(part, definitions) for part in parts)
     return isinstance(statement, definitions)
@@ -623,6 +624,7 @@ def test_importing_a_module_does_nothing(module):
         "torch.x = 1",
         "for i in x: f(i)",
         "try:\n    import a\nexcept ImportError:\n    f()",
+        "try:\n    raise E\nexcept ImportError:\n    import b",
         "try:\n    import a\nexcept Exception:\n    import b",
         "try:\n    f()\nexcept ImportError:\n    import b",
         "if TYPE_CHECKING:\n    import a",

@@ -5,6 +5,7 @@ import unicodedata
 from collections import Counter
 from dataclasses import replace
 from html.parser import HTMLParser
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -479,7 +480,22 @@ def test_what_is_wrong_is_said():
         f"'{'z' * 39}…'. Use a tokenizer that cuts shorter tokens.",
         "! Unseen in training: 12.0% of the tokens. Consider training on with "
         "ElmoLanguageModel(init=...).fit(X).",
+        "! Encoding takes about 2.2 hours on this machine and gives 1,000 KiB. "
+        "docs/user_guide/scale.md tells how to spread it over machines.",
     ]
+
+
+def test_long_encoding_leads_to_the_page_on_scale():
+    assert report_of().cost is None
+    short = report_of(estimate=EncodingEstimate(9, 3600.0, 10.0, 4, 2**31))
+    said = "Encoding takes about 60.0 minutes on this machine and gives 2.0 GiB."
+    assert (short.cost, short.advice) == (said, [])
+    long = report_of(estimate=EncodingEstimate(9, 7201.0, 10.0, 4, 2**31))
+    said = said.replace("60.0 minutes", "2.0 hours")
+    said += " docs/user_guide/scale.md tells how to spread it over machines."
+    assert (long.cost, long.advice) == (said, [said])
+    page = re.search(r"docs/\S+", long.cost)[0]
+    assert (Path(__file__).parents[1] / page).is_file()
 
 
 def test_what_is_not_there_has_no_share():

@@ -38,7 +38,7 @@ def test_first_block_is_short():
     assert len([line for line in BLOCKS[0].splitlines() if line]) <= 12
 
 
-@pytest.mark.parametrize("name", ["run", "test"])
+@pytest.mark.parametrize("name", ["run", "test", "engines"])
 def test_commands_are_marked_and_on_one_line(name):
     found = re.search(rf"<!-- command: {name} -->\n```bash\n(.*?)\n```", TEXT, re.S)
     assert found is not None

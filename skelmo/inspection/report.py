@@ -16,6 +16,8 @@ from skelmo.inspection.damage import REMEDIES, Occurrences
 
 _FEW = 0.01  # a share of documents that asks for no advice
 _UNSEEN = 0.05  # a share of tokens that asks for none
+_LONG = 3600  # seconds that ask for more cores
+_SCALE = "docs/user_guide/scale.md"
 
 
 @dataclass(frozen=True)
@@ -101,7 +103,20 @@ class TextReport:
                 f"Unseen in training: {_percent(self.unseen.share)} of the tokens. "
                 f"Consider training on with ElmoLanguageModel(init=...).fit(X)."
             )
+        if self.estimate and self.estimate.seconds > _LONG and self.cost:
+            lines.append(self.cost)
         return lines
+
+    @property
+    def cost(self) -> str | None:
+        """What encoding would take in words, and, if it is long, how to shorten it."""
+        if self.estimate is None:
+            return None
+        time, size = _duration(self.estimate.seconds), _size(self.estimate.n_bytes)
+        said = f"Encoding takes about {time} on this machine and gives {size}."
+        if self.estimate.seconds > _LONG:
+            said += f" {_SCALE} tells how to spread it over machines."
+        return said
 
     def to_frame(self) -> pd.DataFrame:
         """Return all numbers as a table.
