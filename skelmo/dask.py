@@ -100,13 +100,13 @@ def _sent(parcel: Parcel) -> Any:
 
 def _encoded(
     documents: pd.Series,
-    model: Parcel | RowEncoder,
+    model: Parcel,
     *,
     names: Any,
     dtype: str,
     skips_errors: bool,
 ) -> pd.DataFrame:
     """Encode a partition."""
-    encoder = model.open() if isinstance(model, Parcel) else model
+    encoder: RowEncoder = model.open()
     rows, _ = encoder(documents.tolist(), skips_errors=skips_errors)
     return pd.DataFrame(rows.astype(dtype), columns=names, index=documents.index)

@@ -41,7 +41,6 @@ def put(vectorizer: ElmoVectorizer) -> ray.ObjectRef[Any]:
     model : ray.ObjectRef
         For `Encoder`.
     """
-    # Put as bytes, which a driver with actors of its own does not open either.
     return ray.put(Parcel.of(RowEncoder.of(vectorizer)))
 
 
@@ -91,7 +90,7 @@ class Encoder:
         dtype: str = "float32",
         on_error: str = "raise",
     ) -> None:
-        self.encoder: RowEncoder = ray.get(model)
+        self.encoder: RowEncoder = ray.get(model).open()
         self.text, self.output, self.dtype = text, output, np.dtype(dtype)
         self.skips_errors = on_error == "nan"
 

@@ -46,7 +46,7 @@ from pyspark.sql.types import (
 from sklearn.utils._param_validation import HasMethods, StrOptions, validate_params
 
 from skelmo.engines.arrow_batches import with_features, with_predictions
-from skelmo.engines.parcel import Parcel, open_parcel, pickled
+from skelmo.engines.parcel import Parcel, pickled
 from skelmo.engines.row_encoder import RowEncoder
 from skelmo.engines.row_predictor import RowPredictor
 from skelmo.estimators.vectorizer import ElmoVectorizer
@@ -334,9 +334,8 @@ def _sent(df: DataFrame, thing: T) -> Callable[[], T]:
     parcel = Parcel.of(thing)
     if isinstance(df, ClassicDataFrame):
         broadcast = df.sparkSession.sparkContext.broadcast(parcel)
-        return lambda: broadcast.value
-    content, digest, version = parcel.content, parcel.digest, parcel.version
-    return lambda: open_parcel(content, digest, version)
+        return lambda: broadcast.value.open()
+    return parcel.open
 
 
 def _check_column(df: DataFrame, text: str, input: str, owner: str) -> None:

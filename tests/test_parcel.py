@@ -17,7 +17,7 @@ from skelmo.engines.parcel import MOST_OPEN, Parcel
 
 
 def moved(thing):
-    return pickle.loads(pickle.dumps(Parcel.of(thing)))
+    return pickle.loads(pickle.dumps(Parcel.of(thing))).open()
 
 
 def test_a_parcel_arrives_as_what_it_holds():
@@ -28,8 +28,10 @@ def test_a_parcel_arrives_as_what_it_holds():
 def test_a_parcel_is_opened_once_in_a_process(tmp_path):
     sent = Parcel.of(Witness(tmp_path))
     content = pickle.dumps(sent)
-    first = pickle.loads(content)
-    assert pickle.loads(content) is first
+    arrived = pickle.loads(content)
+    assert notes(tmp_path) == []
+    first = arrived.open()
+    assert pickle.loads(content).open() is first
     assert sent.open() is first
     assert Parcel.of(Witness(tmp_path)).open() is first
     assert len(notes(tmp_path)) == 1
@@ -52,7 +54,7 @@ def test_another_version_of_skelmo_is_refused(monkeypatch):
     monkeypatch.undo()
     here, place = skelmo.__version__, Path(skelmo.__file__).parent
     with pytest.raises(RuntimeError) as error:
-        pickle.loads(content)
+        pickle.loads(content).open()
     assert str(error.value) == (
         f"skelmo must have one version everywhere, but the driver has 0.0.1 and the "
         f"worker on {socket.gethostname()} has {here}, in {place}. Install 0.0.1 on "
@@ -68,7 +70,7 @@ def test_a_pipeline_travels_with_weights_of_a_path(model_copy, texts, tmp_path):
     content = pickle.dumps(Parcel.of(pipeline))
     model_copy.rename(tmp_path / "elsewhere")
     skelmo.clear_cache()
-    other = pickle.loads(content)
+    other = pickle.loads(content).open()
     assert other[0].cache is None
     assert pipeline[0].cache == "memory"
     np.testing.assert_allclose(other.predict_proba(texts), expected, atol=1e-6)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from skelmo.engines.row_encoder import RowEncoder
 from skelmo.engines.row_predictor import RowPredictor
 
-ROWS_AT_ONCE = 1024  # whose features are in memory
+ROWS_AT_ONCE = 512  # whose features are in memory
 
 _LABELS = {"i": pa.int64(), "u": pa.int64(), "f": pa.float64(), "b": pa.bool_()}
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pickle
 import socket
 from collections import OrderedDict
-from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import sha256
 from io import BytesIO
@@ -29,10 +28,10 @@ _lock = Lock(level=3)
 
 @dataclass(frozen=True)
 class Parcel:
-    """Something that is pickled; unpickled, a parcel is what it holds.
+    """Something pickled, that is unpickled once in each process.
 
-    So whatever moves a parcel, be it a broadcast, an object store or the argument of a
-    task, opens it where it arrives, and the same content once in a process.
+    Engines move, copy and repeat what they carry as they like: it stays closed till
+    somebody asks for what is in it.
 
     Parameters
     ----------
@@ -55,8 +54,7 @@ class Parcel:
         Parameters
         ----------
         thing : object
-            Functions in it may be of a notebook. Language models in estimators are left
-            out if they are bundled with skelmo, or under ``store_weights=False``.
+            Functions in it may be of a notebook.
 
         Returns
         -------
@@ -66,49 +64,32 @@ class Parcel:
         return cls(content, sha256(content).hexdigest(), __version__)
 
     def open(self) -> Any:
-        """Return what it holds, the same object at each call in a process."""
-        return open_parcel(self.content, self.digest, self.version)
+        """Return what it holds, the same object at each call in a process.
 
-    def __reduce__(self) -> tuple[Callable[..., Any], tuple[str | bytes, ...]]:
-        """Be opened where it is unpickled."""
-        return open_parcel, (self.content, self.digest, self.version)
+        Returns
+        -------
+        thing : object
 
-
-def open_parcel(content: bytes, digest: str, version: str) -> Any:
-    """Unpickle what this process has not unpickled yet.
-
-    Parameters
-    ----------
-    content : bytes
-        A pickle.
-    digest : str
-        Tells it from other ones.
-    version : str
-        Of skelmo, where it was pickled.
-
-    Returns
-    -------
-    thing : object
-
-    Raises
-    ------
-    RuntimeError
-        If skelmo has another version here.
-    """
-    if version != __version__:
-        place = Path(skelmo.__file__).parent
-        raise RuntimeError(
-            f"skelmo must have one version everywhere, but the driver has {version} "
-            f"and the worker on {socket.gethostname()} has {__version__}, in {place}. "
-            f"Install {version} on all workers, or the worker's version on the driver."
-        )
-    with _lock:
-        if digest not in _opened:
-            _opened[digest] = pickle.loads(content)
-        _opened.move_to_end(digest)
-        while len(_opened) > MOST_OPEN:
-            _opened.popitem(last=False)
-        return _opened[digest]
+        Raises
+        ------
+        RuntimeError
+            If skelmo has another version here.
+        """
+        if self.version != __version__:
+            place = Path(skelmo.__file__).parent
+            raise RuntimeError(
+                f"skelmo must have one version everywhere, but the driver has "
+                f"{self.version} and the worker on {socket.gethostname()} has "
+                f"{__version__}, in {place}. Install {self.version} on all workers, or "
+                f"the worker's version on the driver."
+            )
+        with _lock:
+            if self.digest not in _opened:
+                _opened[self.digest] = pickle.loads(self.content)
+            _opened.move_to_end(self.digest)
+            while len(_opened) > MOST_OPEN:
+                _opened.popitem(last=False)
+            return _opened[self.digest]
 
 
 def pickled(thing: object) -> bytes:
