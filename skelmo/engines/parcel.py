@@ -13,7 +13,6 @@ from typing import Any
 
 import cloudpickle
 
-import skelmo
 from skelmo.estimators.pickled_model import PickledModel
 from skelmo.estimators.vectorizer import ElmoVectorizer
 from skelmo.forks import Lock
@@ -76,7 +75,7 @@ class Parcel:
             If skelmo has another version here.
         """
         if self.version != __version__:
-            place = Path(skelmo.__file__).parent
+            place = Path(__file__).parents[1]
             raise RuntimeError(
                 f"skelmo must have one version everywhere, but the driver has "
                 f"{self.version} and the worker on {socket.gethostname()} has "
@@ -116,15 +115,15 @@ class _Pickler(cloudpickle.Pickler):
         """Return how an object is pickled, if it is not as usual."""
         if isinstance(obj, PickledModel) and obj.store_weights == "auto":
             if obj.source not in BUNDLED:
-                obj = _changed(obj, store_weights=True)
+                obj = _changed(obj, {"store_weights": True})
                 return obj.__reduce_ex__(pickle.HIGHEST_PROTOCOL)
         elif isinstance(obj, ElmoVectorizer) and obj.cache == "memory":
-            obj = _changed(obj, cache=None)
+            obj = _changed(obj, {"cache": None})
             return obj.__reduce_ex__(pickle.HIGHEST_PROTOCOL)
         return super().reducer_override(obj)
 
 
-def _changed(obj: Any, **changes: Any) -> Any:
+def _changed(obj: Any, changes: dict[str, Any]) -> Any:
     other = object.__new__(type(obj))
     other.__dict__.update({**vars(obj), **changes})
     return other
