@@ -205,13 +205,11 @@ def simulate(options):
     rng = np.random.default_rng(0)
     rows = []
     for n_documents in DOCUMENTS:
-        # A part of the partitions stands for all where there are very many.
-        seconds = drawn(measured, min(n_documents, 10**8), rng, options)
-        larger = n_documents / min(n_documents, 10**8)
+        seconds = drawn(measured, n_documents, rng, options)
         n_bytes = n_documents * measured["bytes"] / options.shrink
         for n_cores in CORES:
-            hours = makespan(seconds, n_cores, measured["start"]) * larger / 3600
-            ideal = seconds.sum() * larger / n_cores / 3600
+            hours = makespan(seconds, n_cores, measured["start"]) / 3600
+            ideal = seconds.sum() / n_cores / 3600
             write = n_bytes / min(n_cores * PER_CORE_S, options.storage) / 3600
             row = [f"{n_documents:.0e}", n_cores, f"{hours:,.2f}"]
             row += [f"{ideal / hours:.0%}", f"{n_bytes / 1e12:,.3f}", f"{write:,.2f}"]

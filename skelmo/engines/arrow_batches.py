@@ -43,9 +43,9 @@ def with_features(
     skips_errors : bool
         Whether rows that raise an error are null; otherwise it is raised.
 
-    Yields
-    ------
-    batch : pyarrow.RecordBatch
+    Returns
+    -------
+    batches : iterator of pyarrow.RecordBatch
         Of at most `ROWS_AT_ONCE` rows.
     """
 
@@ -79,9 +79,9 @@ def with_predictions(
     skips_errors : bool
         Whether rows that raise an error are null; otherwise it is raised.
 
-    Yields
-    ------
-    batch : pyarrow.RecordBatch
+    Returns
+    -------
+    batches : iterator of pyarrow.RecordBatch
         Of at most `ROWS_AT_ONCE` rows.
     """
 
