@@ -27,6 +27,7 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
     pytest.mark.filterwarnings("ignore::FutureWarning:ray"),
+    pytest.mark.filterwarnings("ignore::UserWarning:ray"),
     pytest.mark.filterwarnings("ignore::DeprecationWarning:ray"),
 ]
 
@@ -104,7 +105,8 @@ def test_documents_that_raise_or_are_missing(make):
 def test_versions_that_differ(vectorizer, monkeypatch):
     monkeypatch.setattr(parcel, "__version__", "0.0.1")
     model = skelmo.ray.put(vectorizer)
-    with pytest.raises(Exception, match="skelmo must have one version everywhere"):
+    monkeypatch.undo()
+    with pytest.raises(RuntimeError, match="skelmo must have one version everywhere"):
         skelmo.ray.Encoder(model)
 
 
