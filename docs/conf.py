@@ -45,6 +45,7 @@ copyright = author
 version = release = __version__
 
 extensions = [
+    "matplotlib.sphinxext.plot_directive",
     "myst_parser",
     "numpydoc",
     "sphinx.ext.autodoc",
@@ -90,6 +91,11 @@ sphinx_gallery_conf = {
     # As many as there are cores; each of them is a process of some 1 GB.
     "parallel": min(4, os.cpu_count() or 1),
 }
+
+# Figures that a page asks for by ``.. plot:: figures/FILE.py FUNCTION``.
+plot_basedir = str(HERE)
+plot_formats = [("png", 130)]
+plot_include_source = plot_html_show_formats = plot_html_show_source_link = False
 
 html_theme = "pydata_sphinx_theme"
 html_title = f"skelmo {version}"

@@ -1,0 +1,246 @@
+"""Figures of the Chinese course, drawn when the pages are built.
+
+Each function draws one, from docs/zh/measured.json, which `benchmarks/course.py`
+writes. A page names the file and the function in a `plot` directive.
+"""
+
+import json
+from functools import cache
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib import font_manager
+from matplotlib.ticker import NullFormatter
+
+from skelmo.display.looks import PALE, look_of
+from skelmo.training.schedule import learning_rate_at
+
+DOCS = Path(__file__).resolve().parents[1]
+FONT = DOCS / "fonts" / "DroidSansFallback.ttf"
+RECORD = DOCS / "zh" / "measured.json"
+LEGEND = {"frameon": False, "fontsize": 9}
+
+
+@cache
+def font():
+    """Return the names of the fonts, Latin letters first, and make them known."""
+    font_manager.fontManager.addfont(FONT)
+    own = font_manager.FontProperties(fname=FONT).get_name()
+    return ["DejaVu Sans", own]
+
+
+@cache
+def record():
+    """Return all that was measured."""
+    return json.loads(RECORD.read_text("utf-8"))
+
+
+def rows_of(experiment):
+    """Return the rows of one experiment, by label, in the order they were measured."""
+    found = {}
+    for row in record()[experiment]["rows"]:
+        found.setdefault(row["label"], []).append(row)
+    return found
+
+
+def values(rows, key="perplexity"):
+    """Return one number of each row."""
+    return np.array([row[key] for row in rows])
+
+
+def panels(n=1, width=6.4, height=3.6, **options):
+    """Return a figure and its axes, in the course's font."""
+    plt.rcParams["font.family"] = font()
+    figure, axes = plt.subplots(
+        1, n, figsize=(width, height), layout="constrained", squeeze=False, **options
+    )
+    for each in axes[0]:
+        each.grid(color=PALE, linewidth=0.8)
+        each.set_axisbelow(True)
+        each.spines[["top", "right"]].set_visible(False)
+    return figure, axes[0]
+
+
+def seeds(axes, x, found, k=0, label=None):
+    """Draw the mean of the seeds, and each of them as a dot."""
+    color, marker = look_of(k)
+    axes.scatter(
+        np.repeat(x, [len(each) for each in found]), np.concatenate(found), s=14,
+        color=color, alpha=0.4, linewidths=0,
+    )  # fmt: skip
+    means = [each.mean() for each in found]
+    axes.plot(x, means, color=color, marker=marker, markersize=6, label=label)
+
+
+def kinds(axes, found, names, key="perplexity"):
+    """Draw settings without an order: a mean and the seeds of each, side by side."""
+    color, marker = look_of(0)
+    for k, label in enumerate(names):
+        each = values(found[label], key)
+        axes.scatter([k] * len(each), each, s=14, color=color, alpha=0.4, linewidths=0)
+        axes.plot(k, each.mean(), color=color, marker=marker, markersize=7)
+    axes.set_xticks(range(len(names)), list(names.values()), fontsize=9)
+    axes.set_xlim(-0.5, len(names) - 0.5)
+
+
+def logarithmic(axes, ticks, axis="y"):
+    """Give an axis a logarithmic scale with these ticks alone."""
+    getattr(axes, f"set_{axis}scale")("log")
+    getattr(axes, f"set_{axis}ticks")(ticks, [f"{tick:.10f}".rstrip("0").rstrip(".") for tick in ticks])
+    own = getattr(axes, f"{axis}axis")
+    own.set_minor_formatter(NullFormatter())
+    own.set_tick_params(which="minor", size=0)
+
+
+def words():
+    """Perplexity of what is read of a token: characters, words, or both."""
+    names = {
+        "characters": "只读字符",
+        "words": "只读单词",
+        "both": "两样都要",
+        "both, tied": "两样都要，\n与输出端共用",
+    }
+    _, (axes,) = panels()
+    kinds(axes, rows_of("words"), names)
+    axes.set(ylabel="没见过的评论的困惑度", title="字符级与单词级嵌入")
+
+
+def overfitting():
+    """Training and validation along a long training, with and without dropout."""
+    found = rows_of("regularization")
+    _, axes = panels(2, width=8, sharey=True)
+    for each, (label, title) in zip(
+        axes, {"none": "没有正则化", "dropout 0.5": "dropout=0.5"}.items(), strict=True
+    ):
+        for column, (k, name) in enumerate([(0, "训练"), (1, "验证")], start=1):
+            color, _ = look_of(k)
+            for row in found[label]:
+                curve = np.array(row["history"])[:, column]
+                (line,) = each.plot(
+                    range(1, len(curve) + 1), curve, color=color, lw=1.2
+                )
+                if column == 2:
+                    best = int(curve.argmin())
+                    (dot,) = each.plot(best + 1, curve[best], "o", color=color, ms=5)
+            line.set_label(name)
+        dot.set_label("最好的一轮")
+        logarithmic(each, (20, 50, 100, 200, 400))
+        each.set(xlabel="轮", title=title)
+    axes[0].set_ylabel("困惑度（对数刻度）")
+    axes[0].legend(**LEGEND)
+
+
+def softmax():
+    """Perplexity and time of sampled and full softmax."""
+    found = rows_of("softmax")
+    size = found["full"][0]["n_vocabulary"]
+    names = {**{n: n for n in found if n != "full"}, "full": f"全部\n{size:,}"}
+    _, (left, right) = panels(2, width=8)
+    kinds(left, found, names)
+    left.set(xlabel="n_samples", ylabel="没见过的评论的困惑度", title="困惑度")
+    kinds(right, found, names, "seconds")
+    right.set_ylim(bottom=0)
+    right.set(xlabel="n_samples", ylabel="处理器时间（秒）", title="训练时间")
+
+
+def solver():
+    """Perplexity against the learning rate, for each solver."""
+    _, (axes,) = panels()
+    found = rows_of("solver")
+    for k, name in enumerate(("adam", "rmsprop", "sgd")):
+        rates = {}
+        for label, rows in found.items():
+            if label.split()[0] == name:
+                rates[float(label.split()[1])] = values(rows)
+        seeds(axes, list(rates), list(rates.values()), k, name)
+    logarithmic(axes, (0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1), "x")
+    logarithmic(axes, (150, 200, 300, 400, 600))
+    axes.set(
+        xlabel="learning_rate_init（对数刻度）", ylabel="没见过的评论的困惑度",
+        title="每种优化器要各自的学习率",
+    )  # fmt: skip
+    axes.legend(**LEGEND)
+
+
+def schedule_shapes():
+    """Rate along training, for each schedule."""
+    _, (axes,) = panels(height=3)
+    progress = np.linspace(0, 1, 400)
+    for k, name in enumerate(("constant", "decay", "cosine", "slanted")):
+        rates = [
+            learning_rate_at(each, schedule=name, initial=0.01, warmup=0.05)
+            for each in progress
+        ]
+        axes.plot(progress, rates, color=look_of(k)[0], label=name)
+    axes.set(xlabel="训练的进度", ylabel="学习率", title="预热之后的四种计划")
+    axes.legend(**LEGEND)
+
+
+def schedule():
+    """Rate and validation perplexity epoch by epoch, for each schedule."""
+    _, (left, right) = panels(2, width=8)
+    for k, (name, rows) in enumerate(rows_of("schedule").items()):
+        color, _ = look_of(k)
+        for n, row in enumerate(rows):
+            curve = np.array(row["history"])
+            epochs = range(1, len(curve) + 1)
+            label = name if n == 0 else None
+            left.plot(epochs, curve[:, 0], color=color, lw=1.2, label=label)
+            right.plot(epochs, curve[:, 2], color=color, lw=1.2, label=label)
+    logarithmic(left, (0.00001, 0.0001, 0.001, 0.01))
+    left.set_ylim(bottom=7e-6)  # "adaptive" goes on and on
+    left.set(xlabel="轮", ylabel="学习率（对数刻度）", title="学习率")
+    right.set(xlabel="轮", ylabel="验证困惑度", title="验证困惑度")
+    right.legend(**LEGEND)
+
+
+def batch_size():
+    """Perplexity against the learning rate for each size of a step, and the time."""
+    found = rows_of("batch")
+    sizes = sorted({int(label.split()[0]) for label in found})
+    _, (left, right) = panels(2, width=8)
+    for k, size in enumerate(sizes):
+        rates, seconds = {}, []
+        for label, rows in found.items():
+            if label.split()[0] == str(size):
+                rates[float(label.split()[1])] = values(rows)
+                seconds.extend(values(rows, "seconds"))
+        seeds(left, list(rates), list(rates.values()), k, f"{size}")
+        color, marker = look_of(k)
+        right.scatter([k] * len(seconds), seconds, s=14, color=color, alpha=0.4)
+        right.plot(k, np.mean(seconds), color=color, marker=marker, markersize=7)
+    logarithmic(left, (0.003, 0.01, 0.03), "x")
+    left.set(
+        xlabel="learning_rate_init（对数刻度）", ylabel="没见过的评论的困惑度",
+        title="困惑度",
+    )  # fmt: skip
+    left.legend(title="batch_tokens", **LEGEND)
+    right.set_xticks(range(len(sizes)), [str(size) for size in sizes])
+    right.set_ylim(bottom=0)
+    right.set(xlabel="batch_tokens", ylabel="处理器时间（秒）", title="训练时间")
+
+
+def regularization():
+    """Best and last validation perplexity of each penalty."""
+    found = rows_of("regularization")
+    names = {"none": "没有"} | {
+        label: label.replace("alpha", "L2").replace("l1", "L1").replace(" ", "\n")
+        for label in found
+        if label != "none"
+    }
+    _, (axes,) = panels()
+    for k, (name, last) in enumerate({"最好的一轮": False, "最后一轮": True}.items()):
+        color, marker = look_of(k)
+        for place, label in enumerate(names):
+            curves = [np.array(row["history"])[:, 2] for row in found[label]]
+            each = np.array([curve[-1] if last else curve.min() for curve in curves])
+            axes.scatter([place] * len(each), each, s=14, color=color, alpha=0.4)
+            axes.plot(
+                place, each.mean(), color=color, marker=marker, ls="none",
+                label=name if place == 0 else None,
+            )  # fmt: skip
+    axes.set_xticks(range(len(names)), list(names.values()), fontsize=9)
+    logarithmic(axes, (100, 120, 150, 200, 300))
+    axes.set(ylabel="验证困惑度（对数刻度）", title="过拟合的训练里，各种正则化")
+    axes.legend(**LEGEND)
