@@ -54,8 +54,12 @@ SLOW = {  # they train, or encode much
     "user_guide/heads.md", "user_guide/limits.md", "user_guide/other_languages.md",
     "user_guide/pretraining.md", "user_guide/searching.md", "user_guide/sentiment.md",
     "user_guide/static_vectors.md", "user_guide/tuning_end_to_end.md",
-    "user_guide/unknown_words.md", "zh/getting_started.md", "zh/heads.md",
-    "zh/tuning.md", "zh/tutorial.md",
+    "user_guide/unknown_words.md", "zh/applications.md", "zh/batch_size.md",
+    "zh/classification.md", "zh/getting_started.md", "zh/heads.md",
+    "zh/learning_rate.md", "zh/loss.md", "zh/outlook.md", "zh/prediction.md",
+    "zh/preparation.md", "zh/regularization.md", "zh/search.md", "zh/sentiment.md",
+    "zh/solvers.md", "zh/static_vectors.md", "zh/summary.md", "zh/tuning.md",
+    "zh/unknown_words.md", "zh/validation.md",
 }  # fmt: skip
 
 
