@@ -92,8 +92,8 @@ sphinx_gallery_conf = {
     "parallel": min(4, os.cpu_count() or 1),
 }
 
-# Figures that a page asks for by ``.. plot:: figures/FILE.py FUNCTION``.
-plot_basedir = str(HERE)
+# Code of a page's ``.. plot::`` imports what lies beside the figures.
+plot_working_directory = str(HERE / "figures")
 plot_formats = [("png", 130)]
 plot_include_source = plot_html_show_formats = plot_html_show_source_link = False
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import importlib
+import inspect
 import io
 import re
 from pathlib import Path
@@ -135,6 +136,35 @@ def test_links_inside_lead_somewhere(page):
             assert is_made or file.is_file(), f"{page}: no {target}"
         if anchor:
             assert anchor in anchors(PAGES[other]), f"{page}: no heading {target}"
+
+
+DRAWN = sorted(
+    (name, page)
+    for page, text in PAGES.items()
+    for name in re.findall(r"^   course\.(\w+)\(\)$", text, re.MULTILINE)
+)
+
+
+@pytest.fixture
+def course(monkeypatch):
+    plt = pytest.importorskip("matplotlib.pyplot")
+    monkeypatch.syspath_prepend(DOCS / "figures")
+    with plt.rc_context({"backend": "Agg"}):
+        yield importlib.import_module("course")
+    plt.close("all")
+
+
+@pytest.mark.parametrize(("name", "page"), DRAWN)
+def test_figures_of_the_course_have_all_their_letters(name, page, course):
+    getattr(course, name)()
+    course.plt.gcf().canvas.draw()  # a letter that the font lacks is a warning
+
+
+def test_every_figure_of_the_course_stands_on_a_page(course):
+    functions = [f for f in vars(course).values() if inspect.isfunction(f)]
+    own = [f for f in functions if f.__module__ == "course"]
+    figures = {f.__name__ for f in own if not inspect.signature(f).parameters}
+    assert figures == {name for name, _ in DRAWN}
 
 
 def test_every_parameter_of_the_language_model_is_explained():

@@ -1,13 +1,14 @@
 """Figures of the Chinese course, drawn when the pages are built.
 
 Each function draws one, from docs/zh/measured.json, which `benchmarks/course.py`
-writes. A page names the file and the function in a `plot` directive.
+writes. A page asks for one in a `plot` directive.
 """
 
 import json
 from functools import cache
 from pathlib import Path
 
+import draw_architecture
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib import font_manager
@@ -87,10 +88,18 @@ def kinds(axes, found, names, key="perplexity"):
 def logarithmic(axes, ticks, axis="y"):
     """Give an axis a logarithmic scale with these ticks alone."""
     getattr(axes, f"set_{axis}scale")("log")
-    getattr(axes, f"set_{axis}ticks")(ticks, [f"{tick:.10f}".rstrip("0").rstrip(".") for tick in ticks])
+    names = [np.format_float_positional(tick, trim="-") for tick in ticks]
+    getattr(axes, f"set_{axis}ticks")(ticks, names)
     own = getattr(axes, f"{axis}axis")
     own.set_minor_formatter(NullFormatter())
     own.set_tick_params(which="minor", size=0)
+
+
+def architecture():
+    """Draw the network, as on the English page."""
+    plt.rcParams["font.family"] = font()
+    figure = plt.figure(figsize=(10, 6.4), layout="constrained")
+    draw_architecture.draw(figure, draw_architecture.CHINESE)
 
 
 def words():
@@ -244,3 +253,43 @@ def regularization():
     logarithmic(axes, (100, 120, 150, 200, 300))
     axes.set(ylabel="验证困惑度（对数刻度）", title="过拟合的训练里，各种正则化")
     axes.legend(**LEGEND)
+
+
+def vectors():
+    """Accuracy and F1 of each kind of vectors, with few labels and with more."""
+    names = {
+        "tfidf": "TF-IDF",
+        "word2vec": "Word2Vec",
+        "glove": "GloVe",
+        "elmo": "ELMo（同样的文本）",
+        "zh": "ELMo（zh）",
+    }
+    _, axes = panels(2, width=8, sharey=True)
+    titles = {"accuracy": "准确率", "f1": "F1（宏平均）"}
+    for each, (key, title) in zip(axes, titles.items(), strict=True):
+        for k, (label, name) in enumerate(names.items()):
+            rows = [
+                r for r in record()["vectors"]["rows"]["scores"] if r["label"] == label
+            ]
+            sizes = sorted({row["n"] for row in rows})
+            found = [values([r for r in rows if r["n"] == n], key) for n in sizes]
+            seeds(each, sizes, found, k, name)
+        logarithmic(each, sizes, "x")
+        each.set(xlabel="有标签的评论（对数刻度）", title=title)
+    axes[1].legend(**LEGEND)
+
+
+def heads():
+    """Scores of each head of a classifier, and of TF-IDF."""
+    names = {
+        "tfidf": "TF-IDF", "linear": "linear", "mlp": "mlp", "cnn": "cnn",
+        "attention": "atten-\ntion",
+    }  # fmt: skip
+    found = {}
+    for row in record()["heads"]["rows"]["scores"]:
+        found.setdefault(row["label"], []).append(row)
+    _, axes = panels(3, width=9, sharey=True)
+    titles = {"accuracy": "准确率", "recall": "召回率（宏平均）", "f1": "F1（宏平均）"}
+    for each, (key, title) in zip(axes, titles.items(), strict=True):
+        kinds(each, found, names, key)
+        each.set_title(title)

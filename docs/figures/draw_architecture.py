@@ -7,8 +7,39 @@ from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
 
 BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#555555"
-TOKENS = ("<S>", "the", "cats", "sat", "</S>")
-LAYERS = ("layer 0", "layer 1", "layer 2")
+ENGLISH = {
+    "characters": "characters of one token",
+    "ids": ("‹", "c", "a", "t", "s", "›"),
+    "bytes": "UTF-8 bytes between word markers",
+    "width": "width {}",
+    "maximum": "maximum over\npositions",
+    "stages": ("joined features of all widths", "highway layer", "projection"),
+    "vector": "token vector  $x_k$",
+    "same": "the same in every sentence",
+    "sentence": "a sentence, in two directions",
+    "tokens": ("<S>", "the", "cats", "sat", "</S>"),
+    "layer": "layer {}",
+    "mix": r"mix of the three layers:  $\gamma\,\sum_j\; s_j\; h_{k,j}$",
+    "left": "reads from the left",
+    "right": "reads from the right",
+}
+CHINESE = {
+    "characters": "一个词元的字符",
+    "ids": ("‹", "E5", "87", "80", "›"),  # the bytes of 净
+    "bytes": "“净”的三个 UTF-8 字节，前后是词边界标记",
+    "width": "宽 {}",
+    "maximum": "各位置的\n最大值",
+    "stages": ("所有宽度的特征连在一起", "highway 层", "投影"),
+    "vector": "词元向量  xₖ",
+    "same": "在任何句子里都一样",
+    "sentence": "一个句子，两个方向",
+    "tokens": ("<S>", "很", "干", "净", "</S>"),
+    "layer": "第 {} 层",
+    # A formula of mathtext would have no Chinese beside it.
+    "mix": "三层的混合：  γ Σⱼ sⱼ hₖ,ⱼ",
+    "left": "从左往右读",
+    "right": "从右往左读",
+}
 UNSAID = ("Creator", "Date", "Format", "Type")  # in the file
 
 
@@ -33,41 +64,40 @@ def arrow(axes, start, end, *, color=GREY):
     axes.annotate("", end, start, arrowprops=properties)
 
 
-def draw_token_encoder(axes):
+def draw_token_encoder(axes, words):
     """Draw how the characters of a token become its vector, from the bottom up."""
     x = 2.0
-    axes.text(x, 8.2, "characters of one token", ha="center", size=12, weight="bold")
-    ids = ("‹", "c", "a", "t", "s", "›")
+    axes.text(x, 8.2, words["characters"], ha="center", size=12, weight="bold")
+    ids = words["ids"]
     columns = [x + 0.5 * (k - (len(ids) - 1) / 2) for k in range(len(ids))]
     for column, character in zip(columns, ids, strict=True):
         box(axes, column, 0.9, character, width=0.42, height=0.42)
-    axes.text(x, 0.35, "UTF-8 bytes between word markers", ha="center", size=9.5)
-    for k, (width, left) in enumerate(((1, 0), (2, 1), (3, 3))):
+    axes.text(x, 0.35, words["bytes"], ha="center", size=9.5)
+    for k, (width, left) in enumerate(((1, 0), (2, 1), (3, len(ids) - 3))):
         middle = sum(columns[left : left + width]) / width
         top = x + 1.3 * (k - 1)
         for column in columns[left : left + width]:
             arrow(axes, (column, 1.15), (top + 0.4 * (column - middle), 1.95))
-        box(axes, top, 2.2, f"width {width}", width=1.15)
+        box(axes, top, 2.2, words["width"].format(width), width=1.15)
         arrow(axes, (top, 2.45), (x + 0.6 * (k - 1), 3.15))
     axes.text(x + 2.1, 2.2, "…", ha="center", va="center", size=12)
-    axes.text(x + 1.2, 2.86, "maximum over\npositions", va="center", size=9.5)
-    stages = ("joined features of all widths", "highway layer", "projection")
-    for k, stage in enumerate(stages):
+    axes.text(x + 1.2, 2.86, words["maximum"], va="center", size=9.5)
+    for k, stage in enumerate(words["stages"]):
         box(axes, x, 3.4 + 1.1 * k, stage, width=3.2)
         arrow(axes, (x, 3.65 + 1.1 * k), (x, 4.25 + 1.1 * k))
-    box(axes, x, 6.75, "token vector  $x_k$", width=3.2, color=GREEN, size=11)
-    axes.text(x, 7.3, "the same in every sentence", ha="center", size=9.5)
+    box(axes, x, 6.75, words["vector"], width=3.2, color=GREEN, size=11)
+    axes.text(x, 7.3, words["same"], ha="center", size=9.5)
 
 
-def draw_language_model(axes):
+def draw_language_model(axes, words):
     """Draw both directions over a sentence, and the mix of one token's layers."""
-    columns = [6.1 + 1.45 * k for k in range(len(TOKENS))]
+    columns = [6.1 + 1.45 * k for k in range(len(words["tokens"]))]
     axes.text(
-        columns[2], 8.2, "a sentence, in two directions",
+        columns[2], 8.2, words["sentence"],
         ha="center", size=12, weight="bold",
     )  # fmt: skip
     rows = (1.7, 3.5, 5.3)
-    for column, token in zip(columns, TOKENS, strict=True):
+    for column, token in zip(columns, words["tokens"], strict=True):
         axes.text(column, 0.9, token, ha="center", va="center", size=11)
         box(axes, column, rows[0], "$x_k$", width=0.7, color=GREEN)
         arrow(axes, (column, 1.12), (column, rows[0] - 0.25))
@@ -90,7 +120,8 @@ def draw_language_model(axes):
                 before = columns[k - 1]
                 arrow(axes, (before + 0.27, ahead), (column - 0.51, ahead), color=BLUE)
                 arrow(axes, (column - 0.27, back), (before + 0.51, back), color=ORANGE)
-    for row, name in zip(rows, LAYERS, strict=True):
+    for layer, row in enumerate(rows):
+        name = words["layer"].format(layer)
         axes.text(columns[-1] + 0.75, row, name, va="center", size=10)
     chosen = columns[2]
     axes.add_patch(
@@ -103,16 +134,22 @@ def draw_language_model(axes):
     arrow(axes, (chosen, rows[2] + 0.78), (chosen, 6.84), color=GREEN)
     box(
         axes, chosen, 7.15,
-        r"mix of the three layers:  $\gamma\,\sum_j\; s_j\; h_{k,j}$",
-        width=5.2, height=0.62, color=GREEN, size=12,
+        words["mix"], width=5.2, height=0.62, color=GREEN, size=12,
     )  # fmt: skip
+    axes.text(columns[0] - 0.45, 6.3, words["left"], color=BLUE, size=10, ha="left")
     axes.text(
-        columns[0] - 0.45, 6.3, "reads from the left", color=BLUE, size=10, ha="left"
-    )
-    axes.text(
-        columns[-1] + 0.45, 6.3, "reads from the right", color=ORANGE, size=10,
+        columns[-1] + 0.45, 6.3, words["right"], color=ORANGE, size=10,
         ha="right",
     )  # fmt: skip
+
+
+def draw(figure, words=ENGLISH):
+    """Draw both parts side by side, in the language of the words."""
+    axes = figure.subplots()
+    axes.set(xlim=(0, 13.5), ylim=(0.2, 8.6))
+    axes.axis("off")
+    draw_token_encoder(axes, words)
+    draw_language_model(axes, words)
 
 
 def main():
@@ -120,11 +157,7 @@ def main():
     settings = {"svg.hashsalt": "skelmo", "svg.fonttype": "path"}
     with mpl.rc_context(settings):
         figure = Figure(figsize=(10, 6.4), layout="constrained")
-        axes = figure.subplots()
-        axes.set(xlim=(0, 13.5), ylim=(0.2, 8.6))
-        axes.axis("off")
-        draw_token_encoder(axes)
-        draw_language_model(axes)
+        draw(figure)
         path = Path(__file__).with_name("architecture.svg")
         figure.savefig(path, metadata=dict.fromkeys(UNSAID))
 
