@@ -14,7 +14,7 @@ import numpy as np
 from matplotlib import font_manager
 from matplotlib.ticker import NullFormatter
 
-from skelmo.display.looks import PALE, look_of
+from skelmo.display.looks import GREY, PALE, look_of
 from skelmo.training.schedule import learning_rate_at
 
 DOCS = Path(__file__).resolve().parents[1]
@@ -164,7 +164,13 @@ def solver():
                 rates[float(label.split()[1])] = values(rows)
         seeds(axes, list(rates), list(rates.values()), k, name)
     logarithmic(axes, (0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1), "x")
-    logarithmic(axes, (150, 200, 300, 400, 600))
+    (guess,) = values(record()["unigram"]["rows"])
+    axes.axhline(guess, color=GREY, ls=":", lw=1.2)
+    axes.annotate(
+        "只按字频猜", (0.00025, guess), (0, 4), textcoords="offset points", size=9,
+        color=GREY,
+    )  # fmt: skip
+    logarithmic(axes, (200, 220, 240, 260, 280))
     axes.set(
         xlabel="learning_rate_init（对数刻度）", ylabel="没见过的评论的困惑度",
         title="每种优化器要各自的学习率",
@@ -264,7 +270,7 @@ def vectors():
         "elmo": "ELMo（同样的文本）",
         "zh": "ELMo（zh）",
     }
-    _, axes = panels(2, width=8, sharey=True)
+    _, axes = panels(2, width=9.5, sharey=True)
     titles = {"accuracy": "准确率", "f1": "F1（宏平均）"}
     for each, (key, title) in zip(axes, titles.items(), strict=True):
         for k, (label, name) in enumerate(names.items()):
@@ -276,7 +282,7 @@ def vectors():
             seeds(each, sizes, found, k, name)
         logarithmic(each, sizes, "x")
         each.set(xlabel="有标签的评论（对数刻度）", title=title)
-    axes[1].legend(**LEGEND)
+    axes[1].legend(loc="center left", bbox_to_anchor=(1, 0.5), **LEGEND)
 
 
 def heads():

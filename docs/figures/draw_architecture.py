@@ -22,6 +22,7 @@ ENGLISH = {
     "mix": r"mix of the three layers:  $\gamma\,\sum_j\; s_j\; h_{k,j}$",
     "left": "reads from the left",
     "right": "reads from the right",
+    "weight": "bold",
 }
 CHINESE = {
     "characters": "一个词元的字符",
@@ -39,6 +40,7 @@ CHINESE = {
     "mix": "三层的混合：  γ Σⱼ sⱼ hₖ,ⱼ",
     "left": "从左往右读",
     "right": "从右往左读",
+    "weight": "normal",  # the font has no other
 }
 UNSAID = ("Creator", "Date", "Format", "Type")  # in the file
 
@@ -67,7 +69,7 @@ def arrow(axes, start, end, *, color=GREY):
 def draw_token_encoder(axes, words):
     """Draw how the characters of a token become its vector, from the bottom up."""
     x = 2.0
-    axes.text(x, 8.2, words["characters"], ha="center", size=12, weight="bold")
+    axes.text(x, 8.2, words["characters"], ha="center", size=12, weight=words["weight"])
     ids = words["ids"]
     columns = [x + 0.5 * (k - (len(ids) - 1) / 2) for k in range(len(ids))]
     for column, character in zip(columns, ids, strict=True):
@@ -94,7 +96,7 @@ def draw_language_model(axes, words):
     columns = [6.1 + 1.45 * k for k in range(len(words["tokens"]))]
     axes.text(
         columns[2], 8.2, words["sentence"],
-        ha="center", size=12, weight="bold",
+        ha="center", size=12, weight=words["weight"],
     )  # fmt: skip
     rows = (1.7, 3.5, 5.3)
     for column, token in zip(columns, words["tokens"], strict=True):
