@@ -108,7 +108,6 @@ def words():
         "characters": "只读字符",
         "words": "只读单词",
         "both": "两样都要",
-        "both, tied": "两样都要，\n与输出端共用",
     }
     _, (axes,) = panels()
     kinds(axes, rows_of("words"), names)
