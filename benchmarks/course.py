@@ -65,25 +65,12 @@ SHORT_RUNS = {
         ("both", WORDS),
         ("words", {**WORDS, "char_embedding_dim": 0}),
     ],
-    "softmax": [
-        *((str(n), {"n_samples": n}) for n in (32, 128)),
-        ("full", {"softmax": "full"}),
-    ],
     "solver": [
         (f"{solver} {rate:g}", {"solver": solver, "learning_rate_init": rate})
         for solver, rates in {
             "sgd": (0.1, 0.3, 1.0),
             "adam": (0.003, 0.01, 0.03),
             "rmsprop": (0.0003, 0.001, 0.003),
-        }.items()
-        for rate in rates
-    ],
-    "batch": [
-        (f"{size} {rate:g}", {"batch_tokens": size, "learning_rate_init": rate})
-        for size, rates in {
-            64: (0.003, 0.01),
-            256: (0.003, 0.01, 0.03),
-            1024: (0.01, 0.03),
         }.items()
         for rate in rates
     ],

@@ -139,19 +139,6 @@ def overfitting():
     axes[0].legend(**LEGEND)
 
 
-def softmax():
-    """Perplexity and time of sampled and full softmax."""
-    found = rows_of("softmax")
-    size = found["full"][0]["n_vocabulary"]
-    names = {**{n: n for n in found if n != "full"}, "full": f"全部\n{size:,}"}
-    _, (left, right) = panels(2, width=8)
-    kinds(left, found, names)
-    left.set(xlabel="n_samples", ylabel="没见过的评论的困惑度", title="困惑度")
-    kinds(right, found, names, "seconds")
-    right.set_ylim(bottom=0)
-    right.set(xlabel="n_samples", ylabel="处理器时间（秒）", title="训练时间")
-
-
 def solver():
     """Perplexity against the learning rate, for each solver."""
     _, (axes,) = panels()
@@ -207,32 +194,6 @@ def schedule():
     left.set(xlabel="轮", ylabel="学习率（对数刻度）", title="学习率")
     right.set(xlabel="轮", ylabel="验证困惑度", title="验证困惑度")
     right.legend(**LEGEND)
-
-
-def batch_size():
-    """Perplexity against the learning rate for each size of a step, and the time."""
-    found = rows_of("batch")
-    sizes = sorted({int(label.split()[0]) for label in found})
-    _, (left, right) = panels(2, width=8)
-    for k, size in enumerate(sizes):
-        rates, seconds = {}, []
-        for label, rows in found.items():
-            if label.split()[0] == str(size):
-                rates[float(label.split()[1])] = values(rows)
-                seconds.extend(values(rows, "seconds"))
-        seeds(left, list(rates), list(rates.values()), k, f"{size}")
-        color, marker = look_of(k)
-        right.scatter([k] * len(seconds), seconds, s=14, color=color, alpha=0.4)
-        right.plot(k, np.mean(seconds), color=color, marker=marker, markersize=7)
-    logarithmic(left, (0.003, 0.01, 0.03), "x")
-    left.set(
-        xlabel="learning_rate_init（对数刻度）", ylabel="没见过的评论的困惑度",
-        title="困惑度",
-    )  # fmt: skip
-    left.legend(title="batch_tokens", **LEGEND)
-    right.set_xticks(range(len(sizes)), [str(size) for size in sizes])
-    right.set_ylim(bottom=0)
-    right.set(xlabel="batch_tokens", ylabel="处理器时间（秒）", title="训练时间")
 
 
 def regularization():
