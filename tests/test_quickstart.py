@@ -25,7 +25,7 @@ run = functools.partial(run_example, SCRIPT)
 def scores(output):
     """Return the rows of the printed table as lists of float, by name."""
     names = "ELMo", "TF-IDF", "ELMo + TF-IDF", "most frequent"
-    rows = re.findall(r"^([A-Za-z+ -]+?)((?: +[\d.e-]+){4})$", output, re.MULTILINE)
+    rows = re.findall(r"^([A-Za-z+ -]+?)((?: +[\d.e-]+){4,5})$", output, re.MULTILINE)
     assert tuple(name for name, _ in rows) == names
     return {name: [float(value) for value in values.split()] for name, values in rows}
 
@@ -92,6 +92,18 @@ def test_quickstart_reports_what_it_did(separable):
     assert image.startswith(b"\x89PNG\r\n\x1a\n")
 
 
+def test_quickstart_shows_few_labels_where_both_kinds_of_features_are_best(tmp_path):
+    process = run(tmp_path)
+    assert process.returncode == 0, process.stderr
+    assert "100 training texts, 300 test texts, 10 times\n" in process.stdout
+    accuracy = {name: row[0] for name, row in scores(process.stdout).items()}
+    assert accuracy["most frequent"] == 0.5
+    assert accuracy["ELMo"] > accuracy["TF-IDF"] + 0.01
+    assert accuracy["ELMo + TF-IDF"] > max(accuracy["ELMo"], accuracy["TF-IDF"]) - 0.005
+    assert matrix(process.stdout, 2).sum() == 10 * 300
+    assert process.stderr == ""
+
+
 GOOD = "text,label\nan apple,a\na boat,b\nan axe,a\na bear,b\n"
 BAD_INPUTS = {
     "missing file": (None, [], "[Errno 2] No such file or directory: 'bad.csv'"),
@@ -128,6 +140,11 @@ BAD_INPUTS = {
         "'utf-8' codec can't decode byte 0xff in position 11: invalid start byte",
     ),
     "no sample": (GOOD, ["--max-documents", 0], "needs at least 2 classes, found 0"),
+    "too many labels": (
+        GOOD,
+        ["--labels", 3],
+        "--labels must be 2 to 2, not 3: each class is trained and tested",
+    ),
     "no directory": (
         GOOD,
         ["--out", "nowhere/figure.png"],
@@ -190,7 +207,7 @@ def test_quickstart_reads_tables(script, tmp_path, content):
 
 
 def test_quickstart_runs_without_matplotlib(script, tmp_path, monkeypatch, capsys):
-    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
     path = tmp_path / "figure.png"
     script.draw(None, None, None, path)
     assert capsys.readouterr().out == "no figure: it needs matplotlib\n"
