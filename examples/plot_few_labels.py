@@ -4,27 +4,28 @@ Does a language model help when labels are few?
 
 Unlabelled text is easy to come by and labels are not. The bundled English model has
 read general text already; a bag of words knows only the words of its labelled texts.
-Here both, and the two together, learn from 20 labels up to 1,000. The texts are
-docstrings, the label is the library that they document.
+Here both, and the two together, learn from 20 labels up to 300, in two tasks: whether a
+review is positive, which is said in many ways, and which library a docstring is from,
+which single words give away.
 """
 
 import matplotlib.pyplot as plt
-import numpy as np
 import pandas as pd
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import train_test_split
+from sklearn.model_selection import StratifiedShuffleSplit, cross_val_score
 from sklearn.pipeline import make_pipeline, make_union
 from sklearn.preprocessing import Normalizer, StandardScaler
 
 from skelmo import ElmoVectorizer
-from skelmo.datasets import load_docstrings
-from skelmo.display.looks import PALE, look_of
+from skelmo.datasets import load_docstrings, load_reviews
+from skelmo.display.looks import look_of
 
-X, y = load_docstrings(return_X_y=True)
-pool_X, test_X, pool_y, test_y = train_test_split(
-    X, y, test_size=1000, stratify=y, random_state=0
-)
+docstrings, libraries = load_docstrings(return_X_y=True)
+TASKS = {
+    "positive or negative review?": load_reviews(return_X_y=True),
+    "docstring of which library?": (docstrings[::4], libraries[::4]),
+}
 
 # %%
 # Features
@@ -35,66 +36,56 @@ pool_X, test_X, pool_y, test_y = train_test_split(
 
 elmo = make_pipeline(ElmoVectorizer(), StandardScaler(), Normalizer())
 tfidf = TfidfVectorizer(sublinear_tf=True)
-FEATURES = {"ELMo": elmo, "TF-IDF": tfidf, "both": make_union(elmo, tfidf)}
-N_LABELS = [20, 50, 100, 300, 1000]
+FEATURES = {"TF-IDF": tfidf, "ELMo": elmo, "both": make_union(elmo, tfidf)}
+N_LABELS = [20, 50, 100, 300]
 
 # %%
 # Learning from few labels
 # ------------------------
 #
-# Each number of labels is drawn several times, for it matters which texts are labelled.
-# A text is encoded once, however often it is drawn.
+# Each number of labels is drawn ten times, for it matters which texts are labelled; all
+# others test. A text is encoded once, however often it is drawn.
 
 rows = []
-for n_labels in N_LABELS:
-    for seed in range(5):
-        train_X, _, train_y, _ = train_test_split(
-            pool_X, pool_y, train_size=n_labels, stratify=pool_y, random_state=seed
-        )
+for task, (X, y) in TASKS.items():
+    for n_labels in N_LABELS:
+        draws = StratifiedShuffleSplit(10, train_size=n_labels, random_state=0)
         for name, features in FEATURES.items():
             model = make_pipeline(features, LogisticRegression(C=10, max_iter=1000))
-            accuracy = model.fit(train_X, train_y).score(test_X, test_y)
-            rows.append((name, n_labels, accuracy))
-scores = pd.DataFrame(rows, columns=["features", "labels", "accuracy"])
-groups = scores.groupby(["labels", "features"])["accuracy"]
-mean, spread = groups.mean().unstack(), groups.std().unstack()
-print(mean[list(FEATURES)].round(3))
+            for accuracy in cross_val_score(model, X, y, cv=draws):
+                rows.append((task, n_labels, name, accuracy))
+scores = pd.DataFrame(rows, columns=["task", "labels", "features", "accuracy"])
+groups = scores.groupby(["task", "labels", "features"], sort=False)["accuracy"]
+mean, spread = groups.mean().unstack("features"), groups.std().unstack("features")
+print(mean.round(3).to_string())
 
 # %%
 # Accuracy against labels
 # -----------------------
 
-fig, ax = plt.subplots(figsize=(8, 4.5), layout="constrained")
-for k, name in enumerate(FEATURES):
-    color, marker = look_of(k)
-    ax.plot(mean.index, mean[name], color=color, marker=marker, label=name)
-    ax.fill_between(
-        mean.index, mean[name] - spread[name], mean[name] + spread[name],
-        color=color, alpha=0.15, linewidth=0,
-    )  # fmt: skip
-chance = np.bincount(test_y).max() / len(test_y)
-ax.axhline(chance, color="#555555", linestyle=":", linewidth=1)
-ax.annotate(
-    "always the largest class", (1000, chance), (0, 4), textcoords="offset points",
-    ha="right", size=9, color="#555555",
-)  # fmt: skip
-ax.set_xscale("log")
-ax.set_xticks(N_LABELS, [f"{n:,}" for n in N_LABELS])
-ax.minorticks_off()
-ax.set(
-    xlabel="labelled texts (log scale)",
-    ylabel="accuracy on 1,000 test texts\n(mean ± standard deviation of draws)",
-    title="Accuracy against the number of labels",
-)
-ax.legend(loc="lower right", bbox_to_anchor=(1, 0.1), frameon=False)
-ax.grid(color=PALE, linewidth=0.8)
-ax.set_axisbelow(True)
-ax.spines[["top", "right"]].set_visible(False)
+fig, axes = plt.subplots(1, 2, figsize=(8, 3.6), layout="constrained")
+for ax, task in zip(axes, TASKS, strict=True):
+    for k, name in enumerate(FEATURES):
+        color, marker = look_of(k)
+        line, error = mean.loc[task][name], spread.loc[task][name]
+        ax.plot(line.index, line, color=color, marker=marker, label=name)
+        ax.fill_between(
+            line.index, line - error, line + error, color=color, alpha=0.12, lw=0
+        )
+    ax.set_xscale("log")
+    ax.set_xticks(N_LABELS, N_LABELS)
+    ax.minorticks_off()
+    ax.set(xlabel="labelled texts (log scale)", title=task)
+    ax.spines[["top", "right"]].set_visible(False)
+axes[0].set_ylabel("accuracy on the other texts")
+axes[0].legend(loc="upper left", frameon=False)
 plt.show()
 
 # %%
-# The bands are the spread over draws of the labelled texts. On these texts single words
-# give the library away, and TF-IDF needs fewer labels than ELMo for the same accuracy.
-# The two together are close to TF-IDF: what ELMo adds lies within the spread.
+# Lines are means and bands the standard deviation of the draws. What a review says of
+# its product is put in ever other words: there the language model is ahead of the bag
+# of words. Words such as "tensor" or "estimator" give a library away: there it is
+# behind. From 50 labels on both together are at least as good as either. The reviews
+# were made up for examples; for real data sets see the evaluation.
 #
-# To try next: texts and labels of your own, or more labels, up to all of `pool_X`.
+# To try next: texts and labels of your own, or more labels.
