@@ -8,6 +8,9 @@ import os
 import re
 from pathlib import Path
 
+from docutils import nodes
+from docutils.utils.math import latex2mathml
+
 from skelmo import __version__
 
 HERE = Path(__file__).parent
@@ -50,7 +53,7 @@ extensions = [
     "numpydoc",
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
-    "sphinx.ext.mathjax",
+    "sphinx_design",
     "sphinx_gallery.gen_gallery",
 ]
 exclude_patterns = ["_build", "gallery_header.rst"]
@@ -70,7 +73,7 @@ if os.environ.get("SKELMO_INTERSPHINX"):
         "torch": ("https://docs.pytorch.org/docs/stable", None),
     }
 
-myst_enable_extensions = ["amsmath", "dollarmath"]
+myst_enable_extensions = ["amsmath", "colon_fence", "dollarmath"]
 myst_heading_anchors = 3
 
 autodoc_typehints = "none"  # the docstrings say types
@@ -82,7 +85,7 @@ numpydoc_show_class_members = False  # the template lists them
 sphinx_gallery_conf = {
     "examples_dirs": str(STAGED_EXAMPLES),
     "gallery_dirs": "gallery",
-    "filename_pattern": r"/plot_",  # other scripts are shown, not run
+    "filename_pattern": r"/(plot_|quickstart)",  # others are shown, not run
     "copyfile_regex": r".*\.rst",
     "show_memory": False,
     "write_computation_times": False,
@@ -100,10 +103,35 @@ plot_include_source = plot_html_show_formats = plot_html_show_source_link = Fals
 html_theme = "pydata_sphinx_theme"
 html_title = f"skelmo {version}"
 html_show_sourcelink = False
+html_static_path = ["_static"]
+html_css_files = ["pages.css"]
+html_favicon = html_logo = "_static/mark.svg"
+html_sidebars = {"index": [], "evaluation": [], "gallery/index": []}
+html_math_renderer = "mathml"
 html_theme_options = {
+    "logo": {"text": "skelmo"},
+    "header_links_before_dropdown": 5,
     "navigation_with_keys": False,
     "secondary_sidebar_items": ["page-toc"],
     "footer_start": ["copyright"],
     "footer_end": [],
     "show_prev_next": True,
 }
+
+
+def visit_math(translator, node):
+    """Write a formula as MathML, which browsers draw without a script or a font."""
+    is_block = isinstance(node, nodes.math_block)
+    tex = node.astext().replace(r"\dots", r"\ldots")
+    formula = latex2mathml.tex2mathml(tex, as_block=is_block)
+    if is_block:
+        attributes = {"CLASS": "math", "ids": node["ids"]}
+        formula = translator.starttag({}, "div", **attributes) + formula + "</div>"
+    translator.body.append(formula)
+    raise nodes.SkipNode
+
+
+def setup(app):
+    """Teach Sphinx to write formulas so that a page asks the network for nothing."""
+    renderers = (visit_math, None)
+    app.add_html_math_renderer("mathml", renderers, renderers)
