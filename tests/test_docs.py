@@ -1,5 +1,6 @@
 """The documentation as a program: its Python runs, its links and names are real."""
 
+import codeop
 import contextlib
 import importlib
 import inspect
@@ -111,6 +112,40 @@ def test_blocks_are_found():
     assert blocks(text) == [(1, "print(1)\n", "1\n"), (11, "x = 1\n", "")]
     assert len(RUN) >= 10
     assert set(RUN) > SLOW
+
+
+def first_line_refused(code):
+    """Return the line at which a plain interpreter refuses what is pasted, or None."""
+    compile_lines, lines = codeop.CommandCompiler(), []
+    for line in [*code.splitlines(), ""]:
+        lines.append(line)
+        try:
+            if compile_lines("\n".join(lines), symbol="single") is not None:
+                lines = []
+        except SyntaxError:
+            return line
+    return "".join(lines) or None
+
+
+@pytest.mark.parametrize("page", [page for page in RUN if not page.startswith("zh/")])
+def test_blocks_can_be_pasted_into_a_plain_interpreter(page):
+    for line, code, _ in blocks(PAGES[page]):
+        refused = first_line_refused(code)
+        assert refused is None, f"{page}, block in line {line + 1}: {refused}"
+
+
+@pytest.mark.parametrize(
+    ("code", "refused"),
+    [
+        ("for k in range(2):\n    print(k)\n\nprint(2)\n", None),
+        ("for k in range(2):\n    print(k)\nprint(2)\n", "print(2)"),
+        ("def f():\n    x = 1\n\n    return x\n", "    return x"),
+        ("f(\n    1,\n\n    2\n)\n", None),
+        ("f(1,\n", "f(1,"),
+    ],
+)
+def test_interpreter_needs_an_empty_line_behind_a_loop_alone(code, refused):
+    assert first_line_refused(code) == refused
 
 
 def anchors(text):
