@@ -125,7 +125,7 @@ def visit_math(translator, node):
     tex = node.astext().replace(r"\dots", r"\ldots")
     formula = latex2mathml.tex2mathml(tex, as_block=is_block)
     if is_block:
-        attributes = {"CLASS": "math", "ids": node["ids"]}
+        attributes = {"CLASS": "formula", "ids": node["ids"]}
         formula = translator.starttag({}, "div", **attributes) + formula + "</div>"
     translator.body.append(formula)
     raise nodes.SkipNode
