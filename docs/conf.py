@@ -6,6 +6,7 @@ scikit-learn and torch become links, for which their inventories are fetched.
 
 import os
 import re
+import sys
 from pathlib import Path
 
 from docutils import nodes
@@ -14,27 +15,34 @@ from docutils.utils.math import latex2mathml
 from skelmo import __version__
 
 HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE))
 STAGED_EXAMPLES = HERE / "_build" / "examples"
+
+from gallery_sections import SECTIONS  # noqa: E402
 
 
 def stage_examples() -> None:
-    """Copy the examples with what sphinx-gallery asks for: a header, and titles.
+    """Copy the examples with what sphinx-gallery asks for: sections, and titles.
 
     The first line of a script's docstring is made a title where it is none.
     """
-    STAGED_EXAMPLES.mkdir(parents=True, exist_ok=True)
-    wanted = {"GALLERY_HEADER.rst": (HERE / "gallery_header.rst").read_text("utf-8")}
-    for script in sorted((HERE.parent / "examples").glob("*.py")):
-        wanted[script.name] = re.sub(
-            r'\A"""(.+)\n(?!===)',
-            lambda found: f'"""\n{found[1]}\n{"=" * len(found[1])}\n',
-            script.read_text("utf-8"),
-        )
-    for old in STAGED_EXAMPLES.iterdir():
-        if old.name not in wanted:
+    header = "GALLERY_HEADER.rst"
+    wanted = {header: (HERE / "gallery_header.rst").read_text("utf-8")}
+    for folder, (title, sentence, scripts) in SECTIONS.items():
+        underlined = f"{title}\n{'-' * len(title)}"
+        wanted[f"{folder}/{header}"] = f"{underlined}\n\n{sentence}\n"
+        for script in scripts:
+            wanted[f"{folder}/{script}.py"] = re.sub(
+                r'\A"""(.+)\n(?!===)',
+                lambda found: f'"""\n{found[1]}\n{"=" * len(found[1])}\n',
+                (HERE.parent / "examples" / f"{script}.py").read_text("utf-8"),
+            )
+    for old in STAGED_EXAMPLES.rglob("*.*"):
+        if old.relative_to(STAGED_EXAMPLES).as_posix() not in wanted:
             old.unlink()
     for name, text in wanted.items():
         path = STAGED_EXAMPLES / name
+        path.parent.mkdir(parents=True, exist_ok=True)
         # An unchanged file keeps its time, so that it is not built again.
         if not path.exists() or path.read_text("utf-8") != text:
             path.write_text(text, "utf-8")
@@ -85,6 +93,9 @@ numpydoc_show_class_members = False  # the template lists them
 sphinx_gallery_conf = {
     "examples_dirs": str(STAGED_EXAMPLES),
     "gallery_dirs": "gallery",
+    "subsection_order": [f"_build/examples/{folder}" for folder in SECTIONS],
+    "within_subsection_order": "gallery_sections.place_of",
+    "reset_modules": ("matplotlib", "gallery_sections.clear_caches"),
     "filename_pattern": r"/(plot_|quickstart)",  # others are shown, not run
     "copyfile_regex": r".*\.rst",
     "show_memory": False,

@@ -242,6 +242,13 @@ def test_estimators_link_to_the_pages_that_are_made():
     assert ":toctree: generated/" in PAGES["api/index.md"]
 
 
+def test_every_example_stands_in_a_section_of_the_gallery(monkeypatch):
+    monkeypatch.syspath_prepend(str(DOCS))
+    order = importlib.import_module("gallery_sections").ORDER
+    scripts = [path.name for path in (DOCS.parent / "examples").glob("*.py")]
+    assert sorted(order) == sorted(scripts)
+
+
 def test_tiers_of_the_design_are_those_of_the_code():
     table = PAGES["design.md"].partition("| what they know |")[2].partition("\n\n")[0]
     rows = re.findall(r"^\| (`.+?) \|", table, re.MULTILINE)
