@@ -102,31 +102,27 @@ for share in SHARES:
             (name, share, model.score(texts, test_y)) for name, model in MODELS.items()
         ]
 scores = pd.DataFrame(rows, columns=["features", "share", "accuracy"])
-clean = scores[scores["share"] == 0].set_index("features")["accuracy"]
-scores["kept"] = scores["accuracy"] / scores["features"].map(clean)
-table = scores.pivot_table(index="share", columns="features")
-print(table[["accuracy", "kept"]].round(3).to_string())
+table = scores.pivot_table("accuracy", index="share", columns="features")
+print(table[list(MODELS)].round(3).to_string())
 
 # %%
-# What is kept
-# ------------
+# What an error costs
+# -------------------
 
 fig, ax = plt.subplots(figsize=(8, 4.5), layout="constrained")
 for k, name in enumerate(MODELS):
     color, marker = look_of(k)
-    kept = 100 * table["kept", name]
-    label = f"{name} (clean: {clean[name]:.2f})"
-    ax.plot(100 * kept.index, kept, color=color, marker=marker, label=label)
-    draws = scores[(scores["features"] == name) & (scores["share"] > 0)]
+    ax.plot(100 * table.index, table[name], color=color, marker=marker, label=name)
+    draws = scores[scores["features"] == name]
     ax.plot(
-        100 * draws["share"], 100 * draws["kept"], marker, color=color, ms=3, alpha=0.5
+        100 * draws["share"], draws["accuracy"], marker, color=color, ms=3, alpha=0.5
     )
 ax.legend(loc="lower left", frameon=False)
 ax.set_xticks([100 * share for share in SHARES])
 ax.set(
     xlabel="words of 3 letters or more with an error, in the test texts (%)",
-    ylabel="accuracy kept (% of that on clean texts)",
-    title="What is left of the accuracy on misspelt texts",
+    ylabel="accuracy",
+    title="Accuracy on misspelt texts",
 )
 ax.grid(color=PALE, linewidth=0.8)
 ax.set_axisbelow(True)
@@ -134,10 +130,10 @@ ax.spines[["top", "right"]].set_visible(False)
 plt.show()
 
 # %%
-# Small points are the draws of errors, lines their means; "clean" is the accuracy on
-# texts without errors. That each word has a vector does not make ELMo safe from errors:
-# by its characters alone, an error moves the vector of its word and, through the
-# context, those of its neighbours, and costs about what it costs a bag of words. With
-# the vector of the nearest word it costs about what it costs character n-grams.
+# Small points are the draws of errors, lines their means. That each word has a vector
+# does not make ELMo safe from errors: by its characters alone, an error moves the
+# vector of its word and, through the context, those of its neighbours, and costs about
+# what it costs a bag of words. With the vector of the nearest word it costs about what
+# it costs character n-grams.
 #
 # To try next: add misspelt copies of the training texts, with their labels.

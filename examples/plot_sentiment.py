@@ -21,7 +21,7 @@ from sklearn.preprocessing import StandardScaler
 
 from skelmo import ElmoVectorizer
 from skelmo.datasets import load_reviews
-from skelmo.display.looks import COLORS, DARK, GREY, cut
+from skelmo.display.looks import COLORS
 
 frame = load_reviews(as_frame=True).frame
 print(frame[["text", "label"]].head())
@@ -60,49 +60,33 @@ print(frame.groupby("label")["is_wrong"].agg(["sum", "size"]))
 # The errors
 # ----------
 #
-# The numbers mark the five worst misjudged reviews of either kind.
+# The five worst of either kind are those with the least probability for what they are.
 
-rng = np.random.default_rng(0)
-height = rng.uniform(-0.1, 0.1, size=len(frame))
-fig, ax = plt.subplots(figsize=(8, 4.5), layout="constrained")
-for label, base, name in ((1, 1, "positive"), (0, 0, "negative")):
-    kind = frame["label"] == label
-    for wrong, color, size in ((False, COLORS[0], 14), (True, COLORS[1], 26)):
-        drawn = kind & (frame["is_wrong"] == wrong)
-        ax.scatter(
-            frame["probability"][drawn], base + height[drawn],
-            s=size, color=color, alpha=0.45, linewidth=0,
-        )  # fmt: skip
-    ordered = frame[kind & frame["is_wrong"]].sort_values(
-        "probability", ascending=label == 1
-    )
-    worst = ordered.head(5)
-    side = 0.0 if label else 0.52
-    other = "negative" if label else "positive"
-    ax.text(side, 0.76, f"{name}, taken for {other}:", color=COLORS[1], size=9)
-    place = base + (0.2 if label else -0.2)
-    at = -1.0 if label else 2.0
-    for k, (row, review) in enumerate(worst.iterrows()):
-        x = review["probability"]
-        # Each number stands a little off the last, however near their points are.
-        at = max(x, at + 0.03) if label else min(x, at - 0.03)
-        ax.plot([x, at], [base + height[row], place], color=GREY, linewidth=0.6)
-        ax.text(
-            at, place, k + 1, size=9, weight="bold", color=DARK,
-            ha="center", va="bottom" if label else "top",
-        )  # fmt: skip
-        line = f"{k + 1}  {cut(review['text'], 50)}"
-        ax.text(side, 0.67 - 0.105 * k, line, size=8, color=DARK)
-ax.axvline(0.5, color=GREY, linestyle=":", linewidth=1)
-ax.set_yticks([0, 1], ["negative\nreviews", "positive\nreviews"])
-ax.tick_params(axis="y", length=0)
-ax.set(
-    xlim=(-0.02, 1.02),
-    ylim=(-0.3, 1.3),
-    xlabel="predicted probability of positive (held-out folds)",
-    title="Reviews judged rightly (blue) and wrongly (orange)",
+frame["right"] = np.where(
+    frame["label"] == 1, frame["probability"], 1 - frame["probability"]
 )
-ax.spines[["top", "right", "left"]].set_visible(False)
+for label, name in ((1, "positive"), (0, "negative")):
+    print(f"{name}, but taken for the other:")
+    worst = frame[frame["label"] == label].nsmallest(5, "right")
+    for right, text in zip(worst["right"], worst["text"], strict=True):
+        print(f"  {right:.2f}  {text}")
+
+# %%
+# How sure it is
+# --------------
+#
+# What lies on the wrong side of the dotted line is misjudged.
+
+fig, axes = plt.subplots(
+    2, sharex=True, sharey=True, figsize=(8, 3.6), layout="constrained"
+)
+for ax, label, name in zip(axes, (1, 0), ("positive", "negative"), strict=True):
+    probability = frame.loc[frame["label"] == label, "probability"]
+    ax.hist(probability, bins=np.linspace(0, 1, 21), color=COLORS[label])
+    ax.axvline(0.5, color="black", linestyle=":")
+    ax.set_ylabel(f"{name} reviews")
+    ax.spines[["top", "right"]].set_visible(False)
+ax.set_xlabel("predicted probability of positive (held-out folds)")
 plt.show()
 
 # %%

@@ -1,4 +1,4 @@
-"""Is ELMo worth its cost on your texts? Encode, classify, compare with TF-IDF.
+"""Is ELMo worth its cost on your texts?
 
 Texts become features of the English language model that comes with skelmo; logistic
 regression classifies them. The same texts are given to TF-IDF, to both together, and
