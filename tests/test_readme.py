@@ -44,10 +44,11 @@ MEASURED = {  # the row of README's table: that of the record
     "all-MiniLM-L6-v2, frozen": ("evaluation", "MiniLM"),
     "ELMo, frozen": ("evaluation", "ELMo"),
     "ELMo + TF-IDF": ("evaluation", "ELMo + TF-IDF"),
-    "`ElmoClassifier`: ELMo tuned by the labels": (
+    '`ElmoClassifier(tune="none")`: a head of attention': (
         "benchmarks",
-        "ELMo tuned, attention",
+        "ELMo frozen, attention",
     ),
+    "`ElmoClassifier()`: tuned by the labels": ("benchmarks", "ELMo tuned, attention"),
 }
 
 

@@ -9,7 +9,8 @@ What is there in `--work` is not made again. First come the texts, cut into toke
 without what evaluation sets hold (`pretraining_texts`), then word vectors of them,
 joined with GloVe (`word_vectors`). With `--init` these are turned into the space of a
 model (`starting_model`), which goes on from there; without, a new one starts from them.
-With `--keep-words` too no vectors are made: the model goes on with the words it has.
+With `--keep-words` too no vectors are made: words keep the vectors they have, and those
+that are now among the most frequent and were not before begin as any weight does.
 Of the texts, documents are drawn until `--tokens` are reached, reviews and others in
 the proportion of `--reviews`, and mixed. The language model writes checkpoints: called
 again with the same options it goes on where it was, until the text is read. What the
@@ -275,7 +276,7 @@ def parse():
     add("--name", default="model", help="of the model's directory in --work")
     add("--init", help="name or directory of a model to go on from")
     add("--keep-words", action="store_true",
-        help="with --init: go on with the words and the vectors of that model",
+        help="with --init: go on with the word vectors of that model",
     )  # fmt: skip
     add("--glove", type=Path, help="packed GloVe vectors to join with our own")
     add("--vectors", type=Path, help="word vectors to take instead of making them")
