@@ -7,16 +7,17 @@ import os
 import sys
 import threading
 import weakref
-from types import TracebackType
+from _thread import RLock
 
 _locks: weakref.WeakValueDictionary[int, Lock] = weakref.WeakValueDictionary()
 _held: list[Lock] = []  # by the fork that is going on, which is one at a time
 
 
-class Lock:
+class Lock(RLock):  # type: ignore[misc]  # final in stubs, but not in CPython
     """A lock that a fork waits for, so that what it guards is whole in the child.
 
-    Re-entrant, as it may be held by the thread that forks.
+    Re-entrant, as it may be held by the thread that forks. It is taken and let go by no
+    code in Python, where an interrupt could come between and leave it held for ever.
 
     Parameters
     ----------
@@ -25,23 +26,14 @@ class Lock:
         locks, those of a higher level first, and so cannot end in a deadlock.
     """
 
+    def __new__(cls, level: int = 0) -> Lock:
+        """Make a lock that nobody holds."""
+        return super().__new__(cls)
+
     def __init__(self, level: int = 0) -> None:
-        self.level, self.lock = level, threading.RLock()
+        self.level = level
         _locks[id(self)] = self
         _take_care_in_forks()
-
-    def __enter__(self) -> None:
-        """Wait for the lock, and hold it."""
-        self.lock.acquire()
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Let it go."""
-        self.lock.release()
 
 
 def _all() -> list[Lock]:
@@ -63,13 +55,13 @@ def _hold() -> None:
     for level in sorted({each.level for each in _all()}, reverse=True):
         for each in _all():
             if each.level == level:
-                each.lock.acquire()
+                each.acquire()
                 _held.append(each)
 
 
 def _release() -> None:
     while _held:
-        _held.pop().lock.release()
+        _held.pop().release()
 
 
 def _begin_in_child() -> None:

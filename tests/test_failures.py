@@ -2,7 +2,9 @@
 
 import copy
 import inspect
+import itertools
 import sys
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -107,6 +109,24 @@ def test_a_failed_fit_leaves_the_estimator_as_it_was(estimator, texts):
             assert vars(estimator) == before
             np.testing.assert_array_equal(numbers(estimator, texts[:5]), features)
     np.testing.assert_array_equal(numbers(estimator.fit(texts, y), texts[:5]), expected)
+
+
+def test_an_interrupt_anywhere_leaves_no_lock_held(language_model):
+    elmo = ElmoVectorizer(FrozenEstimator(language_model)).fit(["a b"])
+    for stage in itertools.count(1):
+        try:
+            with Stages(stage):
+                elmo.transform(["The moon.", "a b"])
+        except KeyboardInterrupt:
+            # A lock that this thread holds stops others alone.
+            other = threading.Thread(target=elmo.transform, args=[["The moon."]])
+            other.daemon = True
+            other.start()
+            other.join(timeout=60)
+            assert not other.is_alive()
+        else:
+            break
+    assert stage > 50
 
 
 def test_every_way_to_fit_is_undone_on_failure():

@@ -96,7 +96,7 @@ def test_a_fork_waits_for_locks_of_all_levels_and_releases_them():
         free = []
 
         def ask():
-            free.extend([low.lock.acquire(timeout=1), high.lock.acquire(timeout=1)])
+            free.extend([low.acquire(timeout=1), high.acquire(timeout=1)])
 
         asking = threading.Thread(target=ask)
         asking.start()
