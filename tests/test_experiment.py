@@ -422,7 +422,7 @@ def test_a_tuned_model_is_judged_by_its_own_head(data, frozen):
     rows = found.folds[found.folds["representation"] == "tuned"]
     for metric in METRICS:
         np.testing.assert_allclose(rows[metric], expected[f"test_{metric}"])
-    assert found.table.loc["tuned", "n_features"] == 32
+    assert found.table.loc["tuned", "n_features"] == 96
     assert found.table.loc["tuned", "oov_rate"] == 0
     assert not hasattr(classifier, "classes_")
 

@@ -1,5 +1,6 @@
 """A letter is the same to a new model however it was typed."""
 
+import dataclasses
 import pickle
 import unicodedata
 
@@ -8,6 +9,7 @@ import pytest
 from sklearn.frozen import FrozenEstimator
 
 from skelmo import ElmoLanguageModel, ElmoVectorizer
+from skelmo.pretrained.safetensors_format import read_model, write_model
 from skelmo.text.analysis import Analyzer
 
 TYPED = ["Café déjà vu.", "Ångström, ﬁne", "한국어 단어", "\ufeffnaïve"]
@@ -67,9 +69,16 @@ def test_it_can_be_left_out_and_that_is_recorded(tiny, texts, tmp_path):
         assert (each.score_samples(TYPED) != each.score_samples(DECOMPOSED)).all()
 
 
-def test_models_that_do_not_know_of_it_read_as_before(tiny, texts):
-    assert ElmoLanguageModel.load("en").unicode_normalization is None
-    state = fitted(tiny, texts, unicode_normalization=None).__getstate__()
+def test_models_that_do_not_know_of_it_read_as_before(tiny, texts, tmp_path):
+    model = fitted(tiny, texts, unicode_normalization=None)
+    model.save(tmp_path / "new")
+    saved = read_model(tmp_path / "new")
+    parameters = dict(saved.settings["parameters"])
+    del parameters["unicode_normalization"]
+    settings = {**saved.settings, "parameters": parameters}
+    write_model(dataclasses.replace(saved, settings=settings), tmp_path / "old")
+    assert ElmoLanguageModel.load(tmp_path / "old").unicode_normalization is None
+    state = model.__getstate__()
     del state["unicode_normalization"]
     old = ElmoLanguageModel.__new__(ElmoLanguageModel)
     old.__setstate__(state)
