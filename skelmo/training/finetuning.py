@@ -159,13 +159,9 @@ class Finetuning:
         places, weight = self.examples.place[self.train], self.examples.weight
         documents, where = np.unique(places, return_inverse=True)
         total = np.bincount(where, weight[self.train])
-        if len(documents) > STANDARDIZED_BY:
-            # Longer than the keys of batches and steps, none of which it equals.
-            rng = np.random.default_rng([self.options.seed, 0, 0, 3])
-            chosen = np.sort(rng.permutation(len(documents))[:STANDARDIZED_BY])
-            documents, total = documents[chosen], total[chosen]
-        is_read = self.inputs.lengths[documents] > 0
-        documents, total = documents[is_read], total[is_read]
+        chosen = self._some(np.arange(len(documents)), STANDARDIZED_BY, 3)
+        chosen = chosen[self.inputs.lengths[documents[chosen]] > 0]
+        documents, total = documents[chosen], total[chosen]
         if not len(documents):
             return
         lengths, head = self.inputs.lengths[documents], self.module.head
@@ -193,7 +189,7 @@ class Finetuning:
         """
         if not len(self.validation):
             return None
-        parts = list(self._cut(self._sample(max_units)))
+        parts = list(self._cut(self._some(self.validation, max_units, 1)))
         outputs = [self._outputs(part) for part in parts]
         targets = [self.examples.targets[part] for part in parts]
         losses = [
@@ -205,14 +201,15 @@ class Finetuning:
         score = self.task.score(_doubles(outputs), _doubles(targets), weight)
         return Evaluation(loss, score)
 
-    def _sample(self, max_units: int | None) -> NDArray[np.int64]:
-        """Return the examples held out, or some of them that the seed decides."""
-        which = self.validation
-        if max_units is None or len(which) <= max_units:
+    def _some(
+        self, which: NDArray[np.int64], at_most: int | None, stream: int
+    ) -> NDArray[np.int64]:
+        """Return all or, ascending, some of what is given, which the seed decides."""
+        if at_most is None or len(which) <= at_most:
             return which
         # Longer than the keys of batches and steps, none of which it equals.
-        rng = np.random.default_rng([self.options.seed, 0, 0, 1])
-        return np.sort(rng.permutation(which)[: max(1, max_units)])
+        rng = np.random.default_rng([self.options.seed, 0, 0, stream])
+        return np.sort(rng.permutation(which)[: max(1, at_most)])
 
     def record(self, end: EpochEnd, evaluation: Evaluation | None) -> HeadRecord:
         """Return a row of the history."""
