@@ -42,7 +42,7 @@ def test_no_rows_are_no_call():
 
 def test_lack_of_memory_is_no_fault_of_a_row():
     def fail(values):
-        raise MemoryError
+        raise MemoryError("no room")
 
-    with pytest.raises(MemoryError):
+    with pytest.raises(MemoryError, match=r"^no room$"):
         found(fail, [1, 2])

@@ -62,7 +62,9 @@ def test_what_cannot_be_a_column_is_refused(fitted, make):
         r"ElmoVectorizer has no predict\. Add a classifier",
     ):
         of(make())
-    with pytest.raises(NotFittedError):
+    with pytest.raises(
+        NotFittedError, match=r"^This Pipeline instance is not fitted yet\."
+    ):
         of(make_pipeline(make(), LogisticRegression()))
     pipeline = fitted(LinearSVC(), [0, 1] * 20)
     with pytest.raises(
