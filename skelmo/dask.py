@@ -21,6 +21,7 @@ import numpy as np
 import pandas as pd
 from sklearn.utils._param_validation import StrOptions, validate_params
 
+from skelmo.engines.columns import check_column
 from skelmo.engines.parcel import Parcel
 from skelmo.engines.row_encoder import RowEncoder
 from skelmo.estimators.vectorizer import ElmoVectorizer
@@ -74,12 +75,7 @@ def encode(
     >>> from skelmo import ElmoVectorizer
     >>> skelmo.dask.encode(ddf, ElmoVectorizer(), "text")  # doctest: +SKIP
     """
-    if text not in ddf.columns:
-        columns = ", ".join(map(str, ddf.columns))
-        raise ValueError(
-            f"skelmo.dask.encode needs a column {text!r} of documents, but the columns "
-            f"are {columns}. Give the name of another one."
-        )
+    check_column(ddf.columns, text, "skelmo.dask.encode")
     encoder = RowEncoder.of(vectorizer)
     names = vectorizer.get_feature_names_out()
     nothing = np.empty((0, len(names)), dtype=dtype)

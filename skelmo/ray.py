@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils._param_validation import StrOptions, validate_params
 
+from skelmo.engines.columns import check_column, check_new_column
 from skelmo.engines.parcel import Parcel
 from skelmo.engines.row_encoder import RowEncoder
 from skelmo.estimators.vectorizer import ElmoVectorizer
@@ -111,17 +112,9 @@ class Encoder:
         ValueError
             If there is no column of documents, or one of the new name.
         """
-        names = ", ".join(batch)
-        if self.text not in batch:
-            raise ValueError(
-                f"skelmo.ray.Encoder needs a column {self.text!r} of documents, but "
-                f"the columns are {names}. Give the name of another one."
-            )
-        if self.output in batch:
-            raise ValueError(
-                f"skelmo.ray.Encoder adds a column {self.output!r}, but there is one "
-                f"already. Set output, or drop that column first."
-            )
+        owner = "skelmo.ray.Encoder"
+        check_column(batch, self.text, owner)
+        check_new_column(batch, self.output, owner)
         values = batch[self.text].tolist()
         rows, _ = self.encoder(values, skips_errors=self.skips_errors)
         return {**batch, self.output: rows.astype(self.dtype)}

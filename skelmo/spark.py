@@ -46,6 +46,7 @@ from pyspark.sql.types import (
 from sklearn.utils._param_validation import HasMethods, StrOptions, validate_params
 
 from skelmo.engines.arrow_batches import with_features, with_predictions
+from skelmo.engines.columns import check_new_column
 from skelmo.engines.parcel import Parcel, pickled
 from skelmo.engines.row_encoder import RowEncoder
 from skelmo.engines.row_predictor import RowPredictor
@@ -359,10 +360,6 @@ def _check_column(df: DataFrame, text: str, input: str, owner: str) -> None:
 def _extended(df: DataFrame, added: dict[str, DataType], owner: str) -> StructType:
     """Return the schema with columns more."""
     for name in added:
-        if name in df.columns:
-            raise ValueError(
-                f"{owner} adds a column {name!r}, but there is one already. Set "
-                f"output, or drop that column first."
-            )
+        check_new_column(df.columns, name, owner)
     more = [StructField(name, kind) for name, kind in added.items()]
     return StructType([*df.schema.fields, *more])
