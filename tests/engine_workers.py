@@ -5,7 +5,13 @@ import sys
 from contextlib import contextmanager
 from pathlib import Path
 
+import joblib
 import pytest
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+
+from skelmo import ElmoVectorizer
 
 HERE = Path(__file__).parent
 
@@ -19,3 +25,21 @@ def environment_of_workers():
         patch.setenv("PYSPARK_PYTHON", sys.executable)
         patch.delenv("OMP_NUM_THREADS", raising=False)
         yield
+
+
+def scores_of_searches(backend, texts, model_path, directory):
+    """Search in an engine without a cache and with one there, and in this process."""
+    y = [k % 2 for k in range(len(texts))]
+    grid = {"elmovectorizer__layers": ["mean", "top"]}
+    found = []
+    for cache in (None, str(directory), "memory"):
+        elmo = ElmoVectorizer(model_path, cache=cache)
+        pipeline = make_pipeline(elmo, LogisticRegression())
+        search = GridSearchCV(pipeline, grid, cv=2, n_jobs=2)
+        if cache == "memory":
+            search.set_params(n_jobs=1).fit(texts, y)
+        else:
+            with joblib.parallel_config(backend):
+                search.fit(texts, y)
+        found.append(search.cv_results_["mean_test_score"])
+    return found

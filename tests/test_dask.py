@@ -3,17 +3,12 @@
 import os
 import pickle
 
-import joblib
 import numpy as np
 import pandas as pd
 import pytest
-from engine_workers import environment_of_workers
-from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import GridSearchCV
-from sklearn.pipeline import make_pipeline
+from engine_workers import environment_of_workers, scores_of_searches
 from strange_tokenizers import Killer, Witness, fussy, notes
 
-from skelmo import ElmoVectorizer
 from skelmo.engines import parcel
 
 pytest.importorskip("distributed", reason="needs Dask: pip install 'skelmo[dask]'")
@@ -146,17 +141,5 @@ def test_a_column_that_is_not_there(vectorizer):
 
 
 def test_a_grid_search_on_the_cluster(client, texts, model_path, tmp_path):
-    y = [k % 2 for k in range(40)]
-    grid = {"elmovectorizer__layers": ["mean", "top"]}
-    found = []
-    for cache in (None, str(tmp_path / "cache"), "memory"):
-        elmo = ElmoVectorizer(model_path, cache=cache)
-        pipeline = make_pipeline(elmo, LogisticRegression())
-        search = GridSearchCV(pipeline, grid, cv=2, n_jobs=2)
-        if cache == "memory":
-            search.set_params(n_jobs=1).fit(texts[:40], y)
-        else:
-            with joblib.parallel_config("dask"):
-                search.fit(texts[:40], y)
-        found.append(search.cv_results_["mean_test_score"])
+    found = scores_of_searches("dask", texts[:40], model_path, tmp_path / "cache")
     np.testing.assert_allclose(found, [found[0]] * 3)
