@@ -4,9 +4,11 @@
     python benchmarks/scale.py simulate partitions.json
 
 `measure` encodes film reviews, repeated with changes so that no two are alike, by two
-independent processes and by two workers of each engine, on one thread each, compares
-the rows with those of `transform`, and writes the seconds of each partition. `simulate`
-draws the seconds of as many partitions as wanted from these, and lets workers take one
+independent processes and by two workers of each engine, on one thread each. All of them
+write their rows, Spark and Ray as Parquet, the others as arrays. It counts these,
+compares 2,000 with those of `transform`, and writes the seconds of each partition of
+the processes. `simulate` draws the seconds of as many partitions as wanted from these,
+and lets workers take one
 after the other: with uneven partitions, stragglers, and a start of each worker. Nothing
 is shuffled between machines, so that they meet nowhere but in the queue.
 """
@@ -17,18 +19,24 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 from machine import description, markdown
 
 ENGINES = ("processes", "spark", "dask", "ray")
+# Dask lets its workers give all memory back at once, which takes a fourth of the time.
+KEEP_MEMORY = {
+    f"distributed.nanny.pre-spawn-environ.MALLOC_{name}_THRESHOLD_": n_bytes
+    for name, n_bytes in (("TRIM", 2**27), ("MMAP", 2**25))
+}
 DOCUMENTS = (10**6, 10**8, 10**9)
 CORES = (1, 16, 1000)
 PER_CORE_S = 50e6  # bytes a second that storage takes from each core, if not told
-ATOL = 1e-5
 
 
 def documents(path, n):
@@ -43,43 +51,46 @@ def vectorizer(model):
     return ElmoVectorizer(model, cache=None).fit(["a film"])
 
 
-def work(model, path, n, k, n_parts):
+def work(model, path, n, k, n_parts, out):
     """Encode every second part as a process of its own; print seconds of each."""
     texts = documents(path, n)
     elmo = vectorizer(model)
     elmo.transform(["a first text loads what is loaded late"])
     # Of this process alone, whatever else a machine does; imports are in it.
     start, seconds = time.process_time(), []
+    begin_all = time.perf_counter()
     parts = np.array_split(np.arange(n), n_parts)
-    for part in parts[k::2]:
+    for number, part in list(enumerate(parts))[k::2]:
         begin = time.process_time()
-        elmo.transform([texts[row] for row in part])
+        np.save(out / f"{number:05}.npy", elmo.transform([texts[row] for row in part]))
         seconds.append(time.process_time() - begin)
-    print(json.dumps({"start": start, "seconds": seconds}))
+    wall = time.perf_counter() - begin_all
+    print(json.dumps({"start": start, "seconds": seconds, "wall": wall}))
 
 
-def processes(options, texts):
+def processes(options, texts, out):
     """Return the seconds of two processes that know nothing of each other."""
     command = [sys.executable, __file__, "work", options.path, "--model", options.model]
     command += ["--documents", str(len(texts)), "--partitions", str(options.partitions)]
+    command += ["--results", str(out)]
+    out.mkdir()
     running = [
         subprocess.Popen([*command, "--worker", str(k)], stdout=subprocess.PIPE)
         for k in range(2)
     ]
     told = [json.loads(process.communicate()[0]) for process in running]
-    return max(sum(each["seconds"]) for each in told), None, told
+    return max(each["wall"] for each in told), *saved(out), told
 
 
-def timed(encode, warm, texts):
+def timed(encode, texts, options, out):
     """Time an engine whose workers have started and loaded the model."""
-    encode(warm)
+    encode(texts[: 2 * options.partitions], out / "warm")
     begin = time.perf_counter()
-    ids, rows = encode(texts)
-    seconds = time.perf_counter() - begin
-    return seconds, np.stack(rows)[np.argsort(ids)], None
+    encode(texts, out / "all")
+    return time.perf_counter() - begin
 
 
-def spark(options, texts):
+def spark(options, texts, out):
     from pyspark.sql import SparkSession
 
     import skelmo.spark
@@ -89,22 +100,22 @@ def spark(options, texts):
     session.sparkContext.setLogLevel("ERROR")
     elmo = vectorizer(options.model)
 
-    def encode(texts):
+    def encode(texts, out):
         rdd = session.sparkContext.parallelize(enumerate(texts), options.partitions)
         df = session.createDataFrame(rdd, "id long, text string")
         df = skelmo.spark.transform(df, elmo, "text", dtype=options.dtype)
-        table = df.select("id", "features").toArrow()
-        rows = table["features"].to_numpy()
-        if options.dtype == "float16":
-            rows = [np.frombuffer(row, "<f2") for row in rows]
-        return table["id"].to_numpy(), rows
+        df.select("id", "features").write.parquet(str(out))
 
-    found = timed(encode, texts[: 2 * options.partitions], texts)
+    seconds = timed(encode, texts, options, out)
     session.stop()
-    return found
+    ids, rows = read(out / "all", lambda table: table["features"].to_numpy())
+    if options.dtype == "float16":
+        rows = [np.frombuffer(row, "<f2") for row in rows]
+    return seconds, ids, rows, None
 
 
-def dask(options, texts):
+def dask(options, texts, out):
+    import dask
     import dask.dataframe as dd
     from distributed import Client, LocalCluster
 
@@ -112,18 +123,23 @@ def dask(options, texts):
 
     elmo = vectorizer(options.model)
 
-    def encode(texts):
-        frame = pd.DataFrame({"text": texts})
-        ddf = dd.from_pandas(frame, npartitions=options.partitions)
-        found = skelmo.dask.encode(ddf, elmo, "text", dtype=options.dtype).compute()
-        return found.index.to_numpy(), found.to_numpy()
+    def encode(texts, out):
+        ddf = dd.from_pandas(pd.DataFrame({"text": texts}), options.partitions)
+        features = skelmo.dask.encode(ddf, elmo, "text", dtype=options.dtype)
+        out.mkdir(parents=True)
+        # Parquet of 3,072 columns would take most of what an engine costs.
+        parts = features.to_delayed()
+        paths = [out / f"{k:05}.npy" for k in range(len(parts))]
+        dask.compute(map(dask.delayed(np.save), paths, parts))
 
+    dask.config.set({} if options.trim else KEEP_MEMORY)
     given = {"threads_per_worker": 1, "dashboard_address": None}
     with LocalCluster(2, **given) as cluster, Client(cluster):
-        return timed(encode, texts[: 2 * options.partitions], texts)
+        seconds = timed(encode, texts, options, out)
+    return seconds, *saved(out / "all"), None
 
 
-def ray(options, texts):
+def ray(options, texts, out):
     import ray
 
     import skelmo.ray
@@ -132,7 +148,7 @@ def ray(options, texts):
     model = skelmo.ray.put(vectorizer(options.model))
     size = len(texts) // options.partitions
 
-    def encode(texts):
+    def encode(texts, out):
         frame = pd.DataFrame({"id": range(len(texts)), "text": texts})
         parts = np.array_split(np.arange(len(texts)), options.partitions)
         ds = ray.data.from_pandas([frame.iloc[part] for part in parts])
@@ -143,42 +159,71 @@ def ray(options, texts):
             compute=ray.data.ActorPoolStrategy(size=2),
             batch_size=size,
         )
-        batches = list(ds.iter_batches(batch_size=None))
-        ids = np.concatenate([batch["id"] for batch in batches])
-        return ids, np.concatenate([batch["features"] for batch in batches])
+        ds.drop_columns(["text"]).write_parquet(str(out))
 
     # An actor pool ends with its data set: the start of actors is in the time.
-    found = timed(encode, texts[: 2 * options.partitions], texts)
+    seconds = timed(encode, texts, options, out)
     ray.shutdown()
-    return found
+    return seconds, *read(out / "all", tensors), None
+
+
+def saved(directory):
+    """Return ids and rows of files whose names have the order of documents."""
+    rows = [row for path in sorted(directory.iterdir()) for row in np.load(path)]
+    return np.arange(len(rows)), rows
+
+
+def read(directory, rows_of):
+    """Return ids and rows of all files of Parquet that an engine has written."""
+    ids, rows = [], []
+    for path in sorted(directory.glob("*.parquet")):
+        table = pq.read_table(path)
+        ids.append(table["id"].to_numpy())
+        rows.extend(rows_of(table))
+    return np.concatenate(ids), rows
+
+
+def tensors(table):
+    """Return the rows of Ray's column of arrays."""
+    chunks = table["features"].chunks
+    return [row for chunk in chunks for row in chunk.to_numpy_ndarray()]
 
 
 def measure(options):
     texts = documents(options.path, options.documents)
-    expected = vectorizer(options.model).transform(texts[:500])
-    rows, partitions = [], {}
+    some = np.arange(0, len(texts), max(len(texts) // 2000, 1))
+    expected = vectorizer(options.model).transform([texts[row] for row in some])
+    lines, fastest = [], None
     for name in options.engines:
         run = {"processes": processes, "spark": spark, "dask": dask, "ray": ray}[name]
-        seconds, found, told = run(options, texts)
+        with tempfile.TemporaryDirectory(dir=options.scratch) as scratch:
+            seconds, ids, rows, told = run(options, texts, Path(scratch) / "out")
+        if sorted(ids) != list(range(len(texts))):
+            raise SystemExit(f"{name}: rows are lost, or there more than once")
         if told is not None:
-            n_bytes = 4 * expected.shape[1]
-            partitions = {
-                "documents": len(texts) / options.partitions,
-                "start": max(each["start"] for each in told),
-                "seconds": [s for each in told for s in each["seconds"]],
-                "bytes": n_bytes,
-            }
-            options.out.write_text(json.dumps(partitions))
-        rate = len(texts) / seconds
-        difference = "-"
-        if found is not None:
-            if len(found) != len(texts):
-                raise SystemExit(f"{name}: {len(found)} rows of {len(texts)}")
-            difference = f"{np.abs(found[:500] - expected).max():.1e}"
-        rows.append([name, f"{seconds:.1f}", f"{rate:.0f}", difference])
-        print(rows[-1], flush=True)
+            fastest = seconds
+            write_partitions(options, told, len(texts), rows[0].nbytes)
+        where = np.argsort(ids)[some]
+        differences = np.stack([rows[k] for k in where]) - expected
+        share = f"{fastest / seconds:.0%}" if fastest else "-"
+        rate, most = len(texts) / seconds, np.abs(differences).max()
+        lines.append([name, f"{seconds:.1f}", f"{rate:.0f}", share, f"{most:.1e}"])
+        print(lines[-1], flush=True)
+        del ids, rows
     print(f"\n{len(texts)} documents, 2 workers of 1 thread, {description()}\n")
-    print(markdown(["engine", "seconds", "documents/s", "largest difference"], rows))
+    columns = ["engine", "seconds", "documents/s", "of processes' rate"]
+    print(markdown([*columns, "largest difference"], lines))
+
+
+def write_partitions(options, told, n, n_bytes):
+    """Write what `simulate` reads."""
+    partitions = {
+        "documents": n / options.partitions,
+        "start": max(each["start"] for each in told),
+        "seconds": [s for each in told for s in each["seconds"]],
+        "bytes": n_bytes,
+    }
+    options.out.write_text(json.dumps(partitions))
 
 
 def drawn(measured, n_documents, rng, options):
@@ -229,8 +274,11 @@ def parse():
         given.add_argument("--partitions", type=int, default=20)
         given.add_argument("--engines", nargs="+", default=ENGINES, choices=ENGINES)
         given.add_argument("--dtype", default="float32")
+        given.add_argument("--trim", action="store_true", help="as Dask does it")
         given.add_argument("--out", type=Path, default=Path("partitions.json"))
         given.add_argument("--worker", type=int)
+        given.add_argument("--results", type=Path)
+        given.add_argument("--scratch", type=Path, help="place of files, soon removed")
     given = commands.add_parser("simulate")
     given.add_argument("path_of_measured", type=Path)
     given.add_argument("--partition-size", type=int, default=10_000)
@@ -250,7 +298,7 @@ def main():
         simulate(options)
     elif options.command == "work":
         given = options.model, options.path, options.documents
-        work(*given, options.worker, options.partitions)
+        work(*given, options.worker, options.partitions, options.results)
     else:
         measure(options)
 

@@ -58,16 +58,29 @@ class Witness:
         write_note(self.directory, event="load")
 
 
-class Killer:
-    """Cut at spaces; at the word "die", kill the process, unless that was done."""
+def parent_of(pid):
+    """Return the number of the process that has started another one."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    return int(status.split("PPid:")[1].split()[0])
 
-    def __init__(self, flag):
-        self.flag = str(flag)
+
+class Killer:
+    """Cut at spaces; at the word "die", kill a process, unless that was done.
+
+    It is this process, or who stands so many generations above it; its command is left
+    in the file `flag`.
+    """
+
+    def __init__(self, flag, n_above=0):
+        self.flag, self.n_above = str(flag), n_above
 
     def __call__(self, sentence):
         if "die" in sentence.split() and not Path(self.flag).exists():
-            Path(self.flag).touch()
-            os.kill(os.getpid(), signal.SIGKILL)
+            pid = os.getpid()
+            for _ in range(self.n_above):
+                pid = parent_of(pid)
+            Path(self.flag).write_bytes(Path(f"/proc/{pid}/cmdline").read_bytes())
+            os.kill(pid, signal.SIGKILL)
         return sentence.split()
 
 

@@ -9,6 +9,7 @@ import pytest
 from engine_workers import environment_of_workers, scores_of_searches
 from strange_tokenizers import Killer, Witness, fussy, notes
 
+from skelmo import ElmoVectorizer
 from skelmo.engines import parcel
 
 pytest.importorskip("ray", reason="needs Ray: pip install 'skelmo[ray]'")
@@ -77,6 +78,14 @@ def test_an_actor_loads_once(make, texts, tmp_path):
     assert 1 <= len(loads) == len(set(loads)) <= 2
     assert not any(note["parent_has_torch"] for note in work)
     assert {note["n_threads"] for note in work} == {1}  # num_cpus of an actor
+
+
+def test_memory_of_an_actor_is_bounded(tmp_path):
+    vectorizer = ElmoVectorizer(tokenizer=Witness(tmp_path))  # the model of the package
+    texts = [f"document {k} of a block" for k in range(4000)]
+    assert encoded(table(texts, 4), vectorizer).shape == (4000, 3072)
+    peaks = [n["peak_mib"] for n in notes(tmp_path) if n["event"] == "work"]
+    assert max(peaks) < 700
 
 
 def test_an_actor_that_is_killed_costs_no_row(make, texts, tmp_path):

@@ -9,6 +9,7 @@ import pytest
 from engine_workers import environment_of_workers, scores_of_searches
 from strange_tokenizers import Killer, Witness, fussy, notes
 
+from skelmo import ElmoVectorizer
 from skelmo.engines import parcel
 
 pytest.importorskip("distributed", reason="needs Dask: pip install 'skelmo[dask]'")
@@ -101,6 +102,15 @@ def test_a_graph_holds_the_model_in_no_task(client, texts, vectorizer):
     n_bytes = len(parcel.Parcel.of(vectorizer.features_).content)
     assert n_bytes > 10_000
     assert many - one < n_bytes
+
+
+def test_memory_of_a_worker_is_bounded(client, tmp_path):
+    vectorizer = ElmoVectorizer(tokenizer=Witness(tmp_path))  # the model of the package
+    ddf = table([f"document {k} of a partition" for k in range(4000)], 4)
+    found = skelmo.dask.encode(ddf, vectorizer, "text").map_partitions(len).compute()
+    assert found.tolist() == [1000] * 4
+    peaks = [n["peak_mib"] for n in notes(tmp_path) if n["event"] == "work"]
+    assert max(peaks) < 700
 
 
 def test_a_worker_that_is_killed_costs_no_row(client, make, texts, tmp_path):
