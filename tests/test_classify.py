@@ -1,6 +1,9 @@
 """`skelmo classify` against the classifier that Python makes of the same texts."""
 
 import json
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -185,6 +188,24 @@ def test_what_fails_leaves_the_old_file(capsys, command, files, monkeypatch):
     )
     assert Path("out.csv").read_text() == "old"
     assert [path.name for path in Path().iterdir() if "out" in path.name] == ["out.csv"]
+
+
+@pytest.mark.slow
+def test_a_killed_command_goes_on_to_the_same_predictions(files, model_path):
+    program = [sys.executable, "-m", "skelmo", "classify", "train.csv", "--text",
+               "body", "--label", "topic", "--model", str(model_path), "--max-iter",
+               "60", "--set", "checkpoint_every=1e-3", "--predict", "test.csv",
+               "--probabilities", "--out"]  # fmt: skip
+    process = subprocess.Popen([*program, "out.csv", "--checkpoint", "kept"])
+    while not list(Path().glob("kept/*/[!.]*")):  # a whole one
+        assert process.poll() is None
+        time.sleep(0.01)
+    process.kill()
+    assert process.wait() == -9
+    assert not Path("out.csv").exists()
+    for more in (["out.csv", "--checkpoint", "kept"], ["expected.csv"]):
+        subprocess.run([*program, *more], check=True)
+    assert Path("out.csv").read_text() == Path("expected.csv").read_text()
 
 
 CONTRADICTIONS = {
