@@ -19,7 +19,7 @@ def epochs(n_documents, *, one_pass=False, **given):
 @pytest.mark.parametrize(
     ("tune", "n_documents", "expected"),
     [
-        ("all", 3200, 3), ("all", 10_000, 2), ("all", 320, 30), ("all", 10, 30),
+        ("all", 3200, 6), ("all", 10_000, 3), ("all", 320, 30), ("all", 10, 30),
         ("none", 3200, 6), ("none", 10_000, 5), ("mix", 100, 100),
     ],
 )  # fmt: skip

@@ -30,8 +30,8 @@ from skelmo.training.tuning import Documents, Tuned, TuningPlan, tune
 FROZEN = ("mix", "none")
 # max_iter="auto" goes through the documents as often as makes so many steps, but not
 # less or more often than so.
-STEPS = {"all": 300, "top": 300, "mix": 600, "none": 600}
-LEAST_EPOCHS = {"all": 2, "top": 3, "mix": 5, "none": 5}
+STEPS = 600
+LEAST_EPOCHS = {"all": 3, "top": 3, "mix": 5, "none": 5}
 MOST_EPOCHS = {"all": 30, "top": 30, "mix": 100, "none": 100}
 WARMUP = 0.1  # share of training in which the rate rises
 
@@ -214,7 +214,7 @@ def options_of(
     max_epochs, tuned = parameters.max_iter, parameters.tune
     if max_epochs == "auto":
         n_steps = -(-n_documents // parameters.batch_size)
-        wanted = -(-STEPS[tuned] // n_steps)
+        wanted = -(-STEPS // n_steps)
         max_epochs = max(LEAST_EPOCHS[tuned], min(MOST_EPOCHS[tuned], wanted))
     return TrainingOptions(
         solver=parameters.solver,

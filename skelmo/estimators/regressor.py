@@ -88,8 +88,8 @@ default="slanted"
         Documents of a training step.
     max_iter : int or "auto", default="auto"
         Epochs at most: passes over the training documents. "auto" makes them more where
-        documents are few: 300 steps, 600 if the language model is frozen, but no fewer
-        than 2 epochs, 5 if it is, and no more than 30, 100 if it is.
+        documents are few: 600 steps, but no fewer than 3 epochs, 5 if the language
+        model is frozen, and no more than 30, 100 if it is.
     alpha : float, default=0.01
         L2 penalty of the weight matrices.
     l1 : float, default=0.0
