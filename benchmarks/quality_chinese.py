@@ -10,6 +10,7 @@ from skelmo.baselines import Word2VecVectorizer
 
 MODEL = {"hidden_size": 256, "proj_size": 64, "max_epochs": 3, "random_state": 0}
 QUICK_MODEL = {**MODEL, "hidden_size": 32, "proj_size": 16, "max_epochs": 1}
+CHINESE_ELMO, CHINESE_TFIDF = 'ELMo "zh"', "TF-IDF of characters"
 
 
 def chinese_sides(task, scratch, quick, train=True):
@@ -32,8 +33,8 @@ def chinese_sides(task, scratch, quick, train=True):
 def bundled_sides(scratch):
     """Return the model in the package, TF-IDF of characters, and both."""
     elmo = Elmo("zh", scratch / "cache")
-    elmo.name = 'ELMo "zh"'
-    tfidf = Tfidf("TF-IDF of characters", analyzer="char", ngram_range=(1, 3))
+    elmo.name = CHINESE_ELMO
+    tfidf = Tfidf(CHINESE_TFIDF, analyzer="char", ngram_range=(1, 3))
     return [elmo, tfidf, Union(elmo, tfidf)]
 
 

@@ -1,5 +1,6 @@
 """The pure parts of benchmarks/quality.py."""
 
+import re
 import sys
 from pathlib import Path
 
@@ -227,6 +228,30 @@ def test_the_page_tells_losses_first():
         text == "The losses first. ELMo alone loses MR to TF-IDF by 25.0 ± 25.0 points."
     )
     assert losses({"MR": results_of("1110", "1100")["classify"]["mr"]}) == []
+
+
+def test_the_page_opens_with_all_labels_and_closes_with_what_held():
+    from quality_page import write_page
+
+    results = results_of("1100", "1110") | {"variants": {}}
+    results["classify"]["chinese"] = {
+        name: {"hits": [hits]}
+        for name, hits in {'ELMo "zh"': "100", "TF-IDF of characters": "101"}.items()
+    }
+    results["few"]["chinese"] = {}
+    for part in ("classify", "few", "misspellings"):
+        for sides in results[part].values():
+            for side in sides.values():
+                side |= {"seconds": 1.0, "n_train": 1000}
+    results["about"] |= dict.fromkeys(("command", "model", "layers", "pooling"), "")
+    results["about"] |= {"quick": False, "hidden_size": 1, "proj_size": 1}
+    page = write_page(results)
+    assert re.findall("^## (.+)$", page, re.MULTILINE) == [
+        "All labels", "Few labels", "Chinese", "Misspellings",
+        "What held and what did not", "How it was measured",
+    ]  # fmt: skip
+    for title in ("All labels", "Chinese"):
+        assert f"## {title}\n\nThe losses first. ELMo" in page
 
 
 def test_vectors_of_another_environment_are_kept(tmp_path):
