@@ -261,6 +261,18 @@ def scale():
         ]
         terabytes = 4 * 3072 * 10**exponent / 1e12
         yield f"| {documents} | {'{} ({}) | ' * 3}{{}} |", [*hours, terabytes]
+    alone = "two processes that know nothing of each other"
+    for name, row in {
+        alone: alone,
+        "Ray": "Ray, to Parquet",
+        "Dask": "Dask, to arrays",
+        "Spark": "Spark, to Parquet",
+    }.items():
+        columns = "seconds", "documents/s", "of processes' rate"
+        yield f"| {name} | {{}} | {{}} | {{}}% |", in_row(MACHINES, row, *columns)
+    (rate,) = in_row(MACHINES, alone, "documents/s")
+    yield "with AVX-512: {} documents a second of that core", [rate / 2]
+    yield "one core of a server reads {} million", [rate / 2 * 3600 / 1e6]
 
 
 def limits():
