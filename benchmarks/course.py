@@ -74,6 +74,15 @@ SHORT_RUNS = {
         }.items()
         for rate in rates
     ],
+    "batch_size": [
+        (f"{size} {rate:g}", {"batch_tokens": size, "learning_rate_init": rate})
+        for size in (64, 256, 1024)
+        for rate in (0.003, 0.01, 0.03)
+    ],
+    "softmax": [
+        *((str(n), {"n_samples": n}) for n in (16, 64, 256)),
+        ("full", {"softmax": "full"}),
+    ],
 }
 LONG_RUNS = {
     "schedule": [

@@ -67,6 +67,16 @@ def loss():
         '| `"zh"`，留出的评论（[模型卡](../model_card_zh.md)） | {} | {} |',
         [math.log(known), known],
     )
+    (n_words,) = set(of_seeds("softmax", "full", lambda row: row["n_vocabulary"]))
+    yield "词表 {} 个字，三个随机种子", [n_words]
+    for label in ("16", "64", "256"):
+        yield f"| {label} | {{}}–{{}} |", span(of_seeds("softmax", label))
+    yield "| 全部 {} | {}–{} |", [n_words, *span(of_seeds("softmax", "full"))]
+    seconds = [
+        np.mean(of_seeds("softmax", label, lambda row: row["seconds"]))
+        for label in ("full", "256")
+    ]
+    yield "全部取，平均 {} 秒处理器时间；取 256 个，{} 秒。", seconds
 
 
 def tuning():
@@ -110,6 +120,23 @@ def solvers():
     guess = of_seeds("unigram", "unigram")
     yield "比只按字频猜（{}）好不了多少", guess
     yield "虚线标出只按字频猜的 {}。", guess
+
+
+def batch_size():
+    names = {"小：64": 64, "中：256": 256, "大：1,024": 1024}
+    for name, size in names.items():
+        (n_tokens,) = {row["n_tokens"] for row in measured()["batch_size"]["rows"]}
+        spans = [
+            span(of_seeds("batch_size", f"{size} {rate}"))
+            for rate in (0.003, 0.01, 0.03)
+        ]
+        yield f"| {name} | {{}} |{' {}–{} |' * 3}", [n_tokens / size, *np.ravel(spans)]
+    times = [
+        np.mean([row["seconds"] for row in measured()["batch_size"]["rows"]
+                 if row["label"].startswith(f"{size} ")])
+        for size in (64, 1024)
+    ]  # fmt: skip
+    yield "每步 64 个词元用了 {} 秒处理器时间，1,024 个只用 {} 秒", times
 
 
 def learning_rate():
@@ -199,6 +226,7 @@ def heads():
 
 PAGES = {
     "applications": applications,
+    "batch_size": batch_size,
     "elmo": elmo,
     "heads": heads,
     "installation": installation,

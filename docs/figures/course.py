@@ -85,6 +85,14 @@ def kinds(axes, found, names, key="perplexity"):
     axes.set_xlim(-0.5, len(names) - 0.5)
 
 
+def by_rate(axes, experiment, names):
+    """Draw perplexities against the learning rate, a line for each other setting."""
+    found = [(*label.split(), rows) for label, rows in rows_of(experiment).items()]
+    for k, (setting, name) in enumerate(names.items()):
+        rates = {float(rate): values(rows) for s, rate, rows in found if s == setting}
+        seeds(axes, list(rates), list(rates.values()), k, name)
+
+
 def logarithmic(axes, ticks, axis="y"):
     """Give an axis a logarithmic scale with these ticks alone."""
     getattr(axes, f"set_{axis}scale")("log")
@@ -142,13 +150,7 @@ def overfitting():
 def solver():
     """Perplexity against the learning rate, for each solver."""
     _, (axes,) = panels()
-    found = rows_of("solver")
-    for k, name in enumerate(("adam", "rmsprop", "sgd")):
-        rates = {}
-        for label, rows in found.items():
-            if label.split()[0] == name:
-                rates[float(label.split()[1])] = values(rows)
-        seeds(axes, list(rates), list(rates.values()), k, name)
+    by_rate(axes, "solver", {name: name for name in ("adam", "rmsprop", "sgd")})
     logarithmic(axes, (0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1), "x")
     (guess,) = values(record()["unigram"]["rows"])
     axes.axhline(guess, color=GREY, ls=":", lw=1.2)
@@ -162,6 +164,29 @@ def solver():
         title="每种优化器要各自的学习率",
     )  # fmt: skip
     axes.legend(**LEGEND)
+
+
+def batch_size():
+    """Perplexity against the learning rate, for each size of a step."""
+    _, (axes,) = panels()
+    sizes = {"64": "小：每步 64 个词元", "256": "中：256", "1024": "大：1,024"}
+    by_rate(axes, "batch_size", sizes)
+    logarithmic(axes, (0.003, 0.01, 0.03), "x")
+    axes.set(
+        xlabel="learning_rate_init（对数刻度）", ylabel="没见过的评论的困惑度",
+        title="每种批量各试三个学习率",
+    )  # fmt: skip
+    axes.legend(**LEGEND)
+
+
+def softmax():
+    """Perplexity by how many words are sampled at each step."""
+    _, (axes,) = panels()
+    names = {"16": "16", "64": "64", "256": "256", "full": "全部"}
+    kinds(axes, rows_of("softmax"), names)
+    axes.set(
+        xlabel="每一步的候选词", ylabel="没见过的评论的困惑度", title="采样 softmax"
+    )
 
 
 def schedule_shapes():
