@@ -72,6 +72,12 @@ WRONG = {
     "threads": (["encode", "a.csv", "a.npy", "--model", "m", "--threads", "0"], 2,
                 "argument --threads: must be a number from 1 on, got '0'. See skelmo "
                 "encode --help"),
+    "separator": (["encode", "a.csv", "a.npy", "--separator", ";;"], 2,
+                  "argument --separator: must be one character such as ; or |, or the "
+                  "word tab, got ';;'. See skelmo encode --help"),
+    "minutes": (["train", "a.txt", "--out", "m", "--checkpoint-every", "0"], 2,
+                "argument --checkpoint-every: must be a number above 0, got '0'. See "
+                "skelmo train --help"),
     "output": (["encode", "a.csv", "a.txt", "--model", "m"], 2,
                "a.txt: features are written to .npy, .npz, .csv, .parquet. Give a name "
                "that ends so, or --to."),

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.svm import LinearSVC
 from strange_tokenizers import fussy
@@ -73,3 +74,10 @@ def test_what_cannot_be_a_column_is_refused(fitted, make):
         r"pipeline with predict_proba, which Pipeline has not\.",
     ):
         of(pipeline, probabilities=True)
+    pipeline = fitted(KNeighborsClassifier(), [[0, "a"], [1, "b"]] * 20)
+    with pytest.raises(
+        ValueError,
+        match=r"^predict gives one column of labels, but Pipeline predicts several "
+        r"targets\. Fit a pipeline for each\.$",
+    ):
+        of(pipeline)
