@@ -8,20 +8,13 @@ import pytest
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.dummy import DummyClassifier
 from sklearn.feature_extraction.text import HashingVectorizer
-from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.utils.validation import check_is_fitted
 
-from skelmo import ElmoClassifier, ElmoLanguageModel, ElmoVectorizer
+from skelmo import ElmoClassifier, ElmoVectorizer
 from skelmo.testing import check_text_classifier, text_classifier_checks
-from skelmo.testing.classified_texts import CLASSIFIED
 
-TINY = {
-    "hidden_size": 16, "proj_size": 8, "char_embedding_dim": 4,
-    "filters": ((1, 4), (2, 4)), "max_epochs": 8, "batch_tokens": 64,
-    "learning_rate_init": 0.02, "random_state": 0,
-}  # fmt: skip
 SETTINGS = {"max_iter": 4, "learning_rate_init": 0.05, "batch_size": 8}
 OURS = {
     "frozen": ElmoClassifier(tune="none", **SETTINGS),
@@ -29,13 +22,6 @@ OURS = {
     "pipeline": make_pipeline(ElmoVectorizer(), LogisticRegression(max_iter=5000)),
 }
 NAMES = [check.__name__ for _, check in text_classifier_checks(OURS["frozen"])]
-
-
-@pytest.fixture(scope="module")
-def model():
-    """Return a language model that is ready."""
-    documents = [document for document, _ in CLASSIFIED] * 10
-    return FrozenEstimator(ElmoLanguageModel(**TINY).fit(documents))
 
 
 # Processes of their own import torch anew.
@@ -47,9 +33,9 @@ EACH = [
 
 @pytest.mark.parametrize("name", EACH)
 @pytest.mark.parametrize("kind", OURS)
-def test_ours_hold_the_contract(kind, name, model):
+def test_ours_hold_the_contract(kind, name, frozen):
     key = "elmovectorizer__language_model" if kind == "pipeline" else "language_model"
-    estimator = clone(OURS[kind]).set_params(**{key: model})
+    estimator = clone(OURS[kind]).set_params(**{key: frozen})
     known = {"check_classifier_tags": "a pipeline has none of its last step's"}
     checks = text_classifier_checks(
         estimator, known_failures=known if kind == "pipeline" else None
