@@ -218,8 +218,8 @@ def test_a_text_file_that_is_called_binary_is_told(put):
 def test_a_word_that_is_not_utf_8_is_told(put):
     path = put("vectors.txt", b"the 1 2\ncaf\xe9 3 4\n")
     message = (
-        f"{path}: line 2 must be in UTF-8, found b'caf\\xe9'. Convert the file, or take "
-        f"the word out."
+        f"{path}: line 2 must be in UTF-8, found b'caf\\xe9'. Convert the file, or "
+        f"take the word out."
     )
     with pytest.raises(ValueError, match=sure(message)):
         read_word_vectors(path)
