@@ -244,7 +244,9 @@ class DiskCache:
     def _open(self, mode: str) -> Iterator[sqlite3.Connection]:
         """Open the database for one operation, in one transaction."""
         uri = f"{self.path.as_uri()}?mode={mode}"
-        connection = sqlite3.connect(uri, PATIENCE, isolation_level=None, uri=True)
+        connection = sqlite3.connect(
+            uri, timeout=PATIENCE, isolation_level=None, uri=True
+        )
         with closing(connection):  # which undoes what is not committed
             connection.text_factory = bytes  # there is no text, only damage
             if mode == "ro":
