@@ -89,7 +89,7 @@ def tuning():
         [*sst2[:2], frozen[0], accuracy("ELMo")[0], accuracy("TF-IDF")[0], sst2[2]],
     )
     few = [
-        cell(CLASSIFIERS, name, "SST-2, 100", nth=1)
+        cell(CLASSIFIERS, name, "SST-2, 100")[:2]
         for name in ("ELMo tuned, attention", "ELMo pooled, LR")
     ]
     yield "微调 {} ± {}，逻辑回归 {} ± {}。", [*few[0], *few[1]]

@@ -195,7 +195,7 @@ def tuning():
         [*frozen_trec[:2], trec[0]],
     )
     few = [
-        cell(CLASSIFIERS, name, f"{task}, 100", nth=1)
+        cell(CLASSIFIERS, name, f"{task}, 100")[:2]
         for name in ("ELMo tuned, attention", "ELMo pooled, LR")
         for task in ("SST-2", "TREC")
     ]
