@@ -2,6 +2,7 @@
 
 import os
 import random
+import signal
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,12 @@ _ENDINGS = (".", "!", " at night.", " because it rains.", ", as always.")
 def _sentence(rng):
     words = [rng.choice(w) for w in (_SUBJECTS, _VERBS, _OBJECTS)]
     return " ".join(words) + rng.choice(_ENDINGS)
+
+
+def pytest_configure():
+    """Let Ctrl-C interrupt, which what a shell starts in the background ignores."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)
