@@ -8,9 +8,9 @@ independent processes and by two workers of each engine, on one thread each. All
 write their rows, Spark and Ray as Parquet, the others as arrays. It counts these,
 compares 2,000 with those of `transform`, and writes the seconds of each partition of
 the processes. `simulate` draws the seconds of as many partitions as wanted from these,
-and lets workers take one
-after the other: with uneven partitions, stragglers, and a start of each worker. Nothing
-is shuffled between machines, so that they meet nowhere but in the queue.
+and lets workers take one after the other: with uneven partitions, stragglers, and a
+start of each worker. Nothing is shuffled between machines, so that they meet nowhere
+but in the queue.
 """
 
 import argparse
@@ -29,7 +29,7 @@ import pyarrow.parquet as pq
 from machine import description, markdown
 
 ENGINES = ("processes", "spark", "dask", "ray")
-# Dask lets its workers give all memory back at once, which takes a fourth of the time.
+# Dask lets its workers give all memory back at once, which takes a fifth of the time.
 KEEP_MEMORY = {
     f"distributed.nanny.pre-spawn-environ.MALLOC_{name}_THRESHOLD_": n_bytes
     for name, n_bytes in (("TRIM", 2**27), ("MMAP", 2**25))
@@ -79,7 +79,9 @@ def processes(options, texts, out):
         for k in range(2)
     ]
     told = [json.loads(process.communicate()[0]) for process in running]
-    return max(each["wall"] for each in told), *saved(out), told
+    ids, rows = saved(out)
+    write_partitions(options, told, len(rows), rows[0].nbytes)
+    return max(each["wall"] for each in told), ids, rows
 
 
 def timed(encode, texts, options, out):
@@ -111,7 +113,7 @@ def spark(options, texts, out):
     ids, rows = read(out / "all", lambda table: table["features"].to_numpy())
     if options.dtype == "float16":
         rows = [np.frombuffer(row, "<f2") for row in rows]
-    return seconds, ids, rows, None
+    return seconds, ids, rows
 
 
 def dask(options, texts, out):
@@ -136,7 +138,7 @@ def dask(options, texts, out):
     given = {"threads_per_worker": 1, "dashboard_address": None}
     with LocalCluster(2, **given) as cluster, Client(cluster):
         seconds = timed(encode, texts, options, out)
-    return seconds, *saved(out / "all"), None
+    return seconds, *saved(out / "all")
 
 
 def ray(options, texts, out):
@@ -164,7 +166,7 @@ def ray(options, texts, out):
     # An actor pool ends with its data set: the start of actors is in the time.
     seconds = timed(encode, texts, options, out)
     ray.shutdown()
-    return seconds, *read(out / "all", tensors), None
+    return seconds, *read(out / "all", tensors)
 
 
 def saved(directory):
@@ -197,12 +199,11 @@ def measure(options):
     for name in options.engines:
         run = {"processes": processes, "spark": spark, "dask": dask, "ray": ray}[name]
         with tempfile.TemporaryDirectory(dir=options.scratch) as scratch:
-            seconds, ids, rows, told = run(options, texts, Path(scratch) / "out")
+            seconds, ids, rows = run(options, texts, Path(scratch) / "out")
         if sorted(ids) != list(range(len(texts))):
             raise SystemExit(f"{name}: rows are lost, or there more than once")
-        if told is not None:
+        if name == "processes":
             fastest = seconds
-            write_partitions(options, told, len(texts), rows[0].nbytes)
         where = np.argsort(ids)[some]
         differences = np.stack([rows[k] for k in where]) - expected
         share = f"{fastest / seconds:.0%}" if fastest else "-"

@@ -23,9 +23,14 @@ def pattern(template):
     return re.compile(f"({NUMBER})".join(map(re.escape, template.split("{}"))))
 
 
+def value_of(number):
+    """Return a number as it is written."""
+    return float(number.replace(",", ""))
+
+
 def numbers(text):
     """Return all numbers of a text."""
-    return [float(found.replace(",", "")) for found in re.findall(NUMBER, text)]
+    return [value_of(number) for number in re.findall(NUMBER, text)]
 
 
 def agrees(text, value):
@@ -34,7 +39,7 @@ def agrees(text, value):
         return float(text) == value
     digits = len(text.partition(".")[2])
     # A half may be rounded either way.
-    return abs(float(text.replace(",", "")) - value) <= 0.5 * 10**-digits + 1e-9
+    return abs(value_of(text) - value) <= 0.5 * 10**-digits + 1e-9
 
 
 def numbers_that_differ(page, claims):
@@ -136,7 +141,7 @@ def cell(place, row, column, nth=0):
 def said(page, template):
     """Return the numbers of the one place where a page says something."""
     (found,) = pattern(template).finditer(" ".join(lines_of(page)))
-    return [float(number.replace(",", "")) for number in found.groups()]
+    return [value_of(number) for number in found.groups()]
 
 
 def span(values):

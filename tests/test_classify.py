@@ -1,14 +1,12 @@
 """`skelmo classify` against the classifier that Python makes of the same texts."""
 
 import json
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from child_processes import started, wait_for
 from sklearn.metrics import classification_report, confusion_matrix
 
 from skelmo import ElmoClassifier
@@ -192,19 +190,20 @@ def test_what_fails_leaves_the_old_file(capsys, command, files, monkeypatch):
 
 @pytest.mark.slow
 def test_a_killed_command_goes_on_to_the_same_predictions(files, model_path):
-    program = [sys.executable, "-m", "skelmo", "classify", "train.csv", "--text",
-               "body", "--label", "topic", "--model", str(model_path), "--max-iter",
-               "60", "--set", "checkpoint_every=1e-3", "--predict", "test.csv",
-               "--probabilities", "--out"]  # fmt: skip
-    process = subprocess.Popen([*program, "out.csv", "--checkpoint", "kept"])
-    while not list(Path().glob("kept/*/[!.]*")):  # a whole one
-        assert process.poll() is None
-        time.sleep(0.01)
-    process.kill()
-    assert process.wait() == -9
+    command = ["classify", "train.csv", "--text", "body", "--label", "topic",
+               "--model", model_path, "--max-iter", "60", "--set",
+               "checkpoint_every=1e-3", "--predict", "test.csv", "--probabilities",
+               "--out"]  # fmt: skip
+    child = started(*command, "out.csv", "--checkpoint", "kept")
+    wait_for(child, lambda: list(Path().glob("kept/*/[!.]*")))  # a whole one
+    child.kill()
+    child.communicate()
+    assert child.returncode == -9
     assert not Path("out.csv").exists()
     for more in (["out.csv", "--checkpoint", "kept"], ["expected.csv"]):
-        subprocess.run([*program, *more], check=True)
+        child = started(*command, *more)
+        _, errors = child.communicate()
+        assert child.returncode == 0, errors
     assert Path("out.csv").read_text() == Path("expected.csv").read_text()
 
 

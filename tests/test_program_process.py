@@ -1,21 +1,18 @@
 """The command line as a process: signals, pipes, and what it imports."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
-import time
 
 import numpy as np
 import pandas as pd
 import pytest
+from child_processes import started, wait_for
 
 from skelmo import ElmoVectorizer
 from skelmo.cli import main
 
-ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
-ENVIRONMENT.pop("PYTHONUNBUFFERED", None)  # a buffer is flushed into the closed pipe
 TINY = [
     "--hidden-size", "16", "--proj-size", "8", "--set", "char_embedding_dim=4",
     "--set", "filters=((1, 4), (2, 4))", "--max-epochs", "2",
@@ -31,21 +28,6 @@ code = main()
 found = {"torch", "sklearn", "pandas", "numpy"} & set(sys.modules)
 sys.exit(f"imported {found}" if found else code)
 """
-
-
-def started(*arguments, **options):
-    return subprocess.Popen(
-        [sys.executable, "-m", "skelmo", *map(str, arguments)], env=ENVIRONMENT,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options,
-    )  # fmt: skip
-
-
-def wait_for(child, condition):
-    deadline = time.monotonic() + 120
-    while not condition():
-        assert child.poll() is None, child.communicate()
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
 
 
 @pytest.mark.parametrize(

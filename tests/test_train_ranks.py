@@ -5,10 +5,10 @@ import re
 import signal
 import subprocess
 import sys
-import time
 
 import numpy as np
 import pytest
+from child_processes import wait_for
 from rank_processes import environment
 
 from skelmo import ElmoLanguageModel
@@ -47,11 +47,7 @@ def test_an_interrupted_run_goes_on_and_ends_as_that_of_one_process(
     expected = capsys.readouterr().out
     command = [corpus_path, "--out", out, *options, "128"]
     child = started(*command)
-    deadline = time.monotonic() + 120
-    while not list(tmp_path.glob("together.checkpoints/*/*.checkpoint")):
-        assert child.poll() is None, child.communicate()
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
+    wait_for(child, lambda: list(tmp_path.glob("together.checkpoints/*/*.checkpoint")))
     child.send_signal(signal.SIGINT)
     said, errors = child.communicate(timeout=120)
     assert said == ""

@@ -31,8 +31,7 @@ FROZEN = ("mix", "none")
 # max_iter="auto" goes through the documents as often as makes so many steps, but not
 # less or more often than so.
 STEPS = 600
-LEAST_EPOCHS = {"all": 3, "top": 3, "mix": 5, "none": 5}
-MOST_EPOCHS = {"all": 30, "top": 30, "mix": 100, "none": 100}
+EPOCHS_TUNED, EPOCHS_FROZEN = (3, 30), (5, 100)
 WARMUP = 0.1  # share of training in which the rate rises
 
 
@@ -211,11 +210,12 @@ def options_of(
     -------
     options : TrainingOptions
     """
-    max_epochs, tuned = parameters.max_iter, parameters.tune
+    max_epochs = parameters.max_iter
     if max_epochs == "auto":
         n_steps = -(-n_documents // parameters.batch_size)
         wanted = -(-STEPS // n_steps)
-        max_epochs = max(LEAST_EPOCHS[tuned], min(MOST_EPOCHS[tuned], wanted))
+        least, most = EPOCHS_FROZEN if parameters.tune in FROZEN else EPOCHS_TUNED
+        max_epochs = max(least, min(most, wanted))
     return TrainingOptions(
         solver=parameters.solver,
         learning_rate="constant" if one_pass else parameters.learning_rate,
