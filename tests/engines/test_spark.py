@@ -2,12 +2,13 @@
 
 import os
 import shutil
+from functools import partial
 
 import numpy as np
 import pytest
-from engine_workers import environment_of_workers
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import make_pipeline
+from spark_tables import features_of, spark_session, table_of
 from strange_tokenizers import Killer, Witness, fussy, notes
 
 from skelmo import ElmoVectorizer
@@ -21,7 +22,6 @@ from pyspark.ml import Pipeline, PipelineModel
 from pyspark.ml.classification import LogisticRegression as SparkRegression
 from pyspark.ml.feature import VectorAssembler
 from pyspark.serializers import CloudPickleSerializer
-from pyspark.sql import SparkSession
 from pyspark.sql import functions as sf
 from pyspark.sql.classic.dataframe import DataFrame
 
@@ -37,37 +37,15 @@ pytestmark = [
 @pytest.fixture(scope="module")
 def spark():
     """Return a session of two workers, in which a task may fail three times."""
-    with environment_of_workers():
-        session = (
-            SparkSession.builder.master("local[2,4]")
-            .config("spark.ui.enabled", "false")
-            .config("spark.driver.memory", "1g")
-            .config("spark.driver.host", "127.0.0.1")
-            .config("spark.sql.shuffle.partitions", "2")
-            .getOrCreate()
-        )
-        session.sparkContext.setLogLevel("OFF")
+    settings = {"spark.driver.memory": "1g", "spark.sql.shuffle.partitions": "2"}
+    with spark_session("local[2,4]", **settings) as session:
         yield session
-        session.stop()
 
 
 @pytest.fixture
 def table(spark):
     """Return a function from texts to a table of them, in so many partitions."""
-
-    def table(texts, n_partitions=2):
-        rows = [(k, text) for k, text in enumerate(texts)]
-        rdd = spark.sparkContext.parallelize(rows, n_partitions)
-        return spark.createDataFrame(rdd, "id long, text string")
-
-    return table
-
-
-def features_of(df, name="features"):
-    """Return the features in the order of ids, each of which occurs once."""
-    rows = sorted(df.select("id", name).collect())
-    assert [row.id for row in rows] == list(range(len(rows)))
-    return np.array([row[name] for row in rows], dtype=np.float32)
+    return partial(table_of, spark)
 
 
 def test_rows_are_those_of_the_vectorizer_in_any_partitions(table, texts, vectorizer):
