@@ -1,27 +1,21 @@
-"""Processes of one run, started as torchrun starts them."""
+"""Processes of one run, with the environment that torchrun gives them."""
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import pickle
+import signal
 import socket
-import subprocess
 import sys
+import warnings
 from pathlib import Path
 
-CHILD = """
-import pickle, sys
 import torch
-torch.set_num_threads(1)
-with open(sys.argv[1], "rb") as file:
-    function, given = pickle.load(file)
-try:
-    result = function(*given)
-except Exception as error:
-    result = error
-with open(sys.argv[2], "wb") as file:
-    pickle.dump(result, file)
-"""
+
+# Each is forked off a process that has imported the library, which takes seconds.
+CONTEXT = multiprocessing.get_context("forkserver")
+CONTEXT.set_forkserver_preload(["skelmo.training.ranks", "torch.distributed"])
 
 
 def free_port():
@@ -40,6 +34,18 @@ def environment(rank, size, port):
     }  # fmt: skip
 
 
+def call(path, variables, function, given):
+    """Write what a function returns, or raises."""
+    os.environ.update(variables)
+    warnings.simplefilter("ignore")
+    torch.set_num_threads(1)
+    try:
+        result = function(*given)
+    except Exception as error:
+        result = error
+    path.write_bytes(pickle.dumps(result))
+
+
 class Processes:
     """Some processes that call the same function of a test module.
 
@@ -47,24 +53,19 @@ class Processes:
     """
 
     def __init__(self, root, function, *given, size=2):
-        job, port = Path(root) / "job", free_port()
-        job.write_bytes(pickle.dumps((function, given)))
         self.results = [Path(root) / f"result-{rank}" for rank in range(size)]
-        for path in self.results:
+        self.children, port = [], free_port()
+        for rank, path in enumerate(self.results):
             path.unlink(missing_ok=True)
-        self.children = [
-            subprocess.Popen(
-                [sys.executable, "-W", "ignore", "-c", CHILD, str(job), str(path)],
-                env=environment(rank, size, port), stderr=subprocess.PIPE,
-            )
-            for rank, path in enumerate(self.results)
-        ]  # fmt: skip
+            job = path, environment(rank, size, port), function, given
+            self.children.append(CONTEXT.Process(target=call, args=job))
+            self.children[-1].start()
 
     def outcomes(self):
         """Wait for all; return the results, None of those that were killed."""
         for child in self.children:
-            _, said = child.communicate(timeout=300)
-            assert child.returncode <= 0, said.decode()
+            child.join(timeout=300)
+            assert child.exitcode in (0, -signal.SIGKILL)
         found = [p.read_bytes() if p.exists() else b"N." for p in self.results]
         return [pickle.loads(content) for content in found]
 

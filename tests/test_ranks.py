@@ -3,7 +3,6 @@
 import math
 import os
 import re
-import signal
 import subprocess
 import sys
 import time
@@ -442,7 +441,7 @@ def test_a_run_whose_processes_were_killed_goes_on_to_the_same_end(
         while last_step(root) < before + 10:
             assert time.monotonic() < deadline
             time.sleep(0.005)
-        run_.children[rank].send_signal(signal.SIGKILL)
+        run_.children[rank].kill()
         outcomes = run_.outcomes()
         assert outcomes[rank] is None
         pattern = (
