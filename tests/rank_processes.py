@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import pickle
 import signal
 import socket
 import sys
-import warnings
 from pathlib import Path
 
-import torch
-
-# Each is forked off a process that has imported the library, which takes seconds.
-CONTEXT = multiprocessing.get_context("forkserver")
-CONTEXT.set_forkserver_preload(["skelmo.training.ranks", "torch.distributed"])
+from forked import forked
 
 
 def free_port():
@@ -37,8 +31,6 @@ def environment(rank, size, port):
 def call(path, variables, function, given):
     """Write what a function returns, or raises."""
     os.environ.update(variables)
-    warnings.simplefilter("ignore")
-    torch.set_num_threads(1)
     try:
         result = function(*given)
     except Exception as error:
@@ -57,9 +49,8 @@ class Processes:
         self.children, port = [], free_port()
         for rank, path in enumerate(self.results):
             path.unlink(missing_ok=True)
-            job = path, environment(rank, size, port), function, given
-            self.children.append(CONTEXT.Process(target=call, args=job))
-            self.children[-1].start()
+            variables = environment(rank, size, port)
+            self.children.append(forked(call, path, variables, function, given))
 
     def outcomes(self):
         """Wait for all; return the results, None of those that were killed."""

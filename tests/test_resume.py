@@ -1,17 +1,14 @@
 """A run that was killed and taken up again ends as one that was not."""
 
-import json
 import logging
-import os
 import random
 import re
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import numpy as np
 import pytest
+from forked import forked
 from sklearn.model_selection import GridSearchCV
 from tiny_runs import (
     PLAN,
@@ -31,15 +28,12 @@ WITH_WORDS = BiLMConfig(
     filters=((1, 4),), char_embedding_dim=4, hidden_size=8, proj_size=8,
     word_embedding_dim=8,
 )  # fmt: skip
-CHILD = """
-import json, sys
-import numpy as np, torch
-torch.set_num_threads(1)
-from skelmo import ElmoLanguageModel
-texts, parameters, out = json.load(open(sys.argv[1]))
-model = ElmoLanguageModel(**parameters).fit(texts)
-np.savez(out, **{k: v.numpy() for k, v in model.network_.state_dict().items()})
-"""
+
+
+def fit(texts, parameters, out):
+    """Train, and write the weights."""
+    model = ElmoLanguageModel(**parameters).fit(texts)
+    np.savez(out, **weights_of(model.network_))
 
 
 def files_of(root):
@@ -65,25 +59,25 @@ def test_a_killed_process_taken_up_ends_with_the_same_weights(texts, tiny, tmp_p
         "learning_rate_init": 0.01, "word_embedding_dim": 3,
     }  # fmt: skip
     expected = ElmoLanguageModel(**parameters).fit(texts)
-    out, job = tmp_path / "weights.npz", tmp_path / "job.json"
+    out = tmp_path / "weights.npz"
     parameters |= {"checkpoint": str(tmp_path / "runs"), "checkpoint_every": 1}
-    job.write_text(json.dumps([texts, parameters, str(out)]))
-    command = [sys.executable, "-W", "ignore", "-c", CHILD, str(job)]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     for target in (random.randrange(2, 25), random.randrange(45, 70)):
-        child = subprocess.Popen(command, env=environment)
+        child = forked(fit, texts, parameters, out)
         deadline = time.monotonic() + 120
         while not any(
             int(path.stem[5:]) >= target for path in files_of(tmp_path / "runs")
         ):
-            assert child.poll() is None, "it ended before it could be killed"
+            assert child.is_alive(), "it ended before it could be killed"
             assert time.monotonic() < deadline
             time.sleep(0.002)
         time.sleep(random.random() * 0.02)
         child.kill()
-        assert child.wait() != 0
+        child.join()
+        assert child.exitcode != 0
         assert not out.exists()
-    subprocess.run(command, env=environment, check=True, timeout=120)
+    child = forked(fit, texts, parameters, out)
+    child.join(timeout=120)
+    assert child.exitcode == 0
     got = np.load(out)
     for name, array in weights_of(expected.network_).items():
         np.testing.assert_array_equal(got[name], array, err_msg=name)

@@ -1,14 +1,13 @@
-import json
 import os
 import re
 import shutil
-import subprocess
-import sys
 import threading
+import warnings
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from forked import CONTEXT, forked
 from numpy.testing import assert_array_equal
 from sklearn.base import clone
 from tiny_runs import assert_same_weights, differ
@@ -104,7 +103,7 @@ def test_threads_read_files_once(model_copy, built):
     barrier, found = threading.Barrier(4), []
 
     def work():
-        barrier.wait()
+        barrier.wait(timeout=60)
         found.append(shared_model(model_copy, {}).network_)
 
     threads = [threading.Thread(target=work) for _ in range(4)]
@@ -228,29 +227,21 @@ def test_the_bound_counts_what_optimizers_remember(tiny, texts, monkeypatch):
     assert again is not first
 
 
+def fit_together(barrier, tiny, texts, cache):
+    warnings.simplefilter("error")
+    barrier.wait(timeout=60)
+    for seed in range(3):
+        model = ElmoLanguageModel(**{**tiny, "random_state": seed})
+        ElmoVectorizer(language_model=model, cache=cache).fit(texts)
+
+
 @pytest.mark.slow
 def test_processes_that_train_the_same_find_a_whole_model(tiny, texts, tmp_path):
-    code = """
-import json, sys, warnings
-warnings.simplefilter("error")
-import torch
-torch.set_num_threads(1)
-from skelmo import ElmoLanguageModel, ElmoVectorizer, split_sentences
-tiny, texts, cache = json.loads(sys.argv[1])
-sys.stdin.readline()  # all begin at once
-for seed in range(3):
-    model = ElmoLanguageModel(**{**tiny, "random_state": seed})
-    ElmoVectorizer(language_model=model, cache=cache).fit(texts)
-"""
-    given = json.dumps([tiny, texts, str(tmp_path)])
-    command = [sys.executable, "-c", code, given]
-    processes = [
-        subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE)
-        for _ in range(3)
-    ]
+    given = CONTEXT.Barrier(3), tiny, texts, tmp_path
+    processes = [forked(fit_together, *given) for _ in range(3)]
     for process in processes:
-        _, errors = process.communicate(b"\n", timeout=120)
-        assert process.returncode == 0, errors.decode()
+        process.join(timeout=120)
+        assert process.exitcode == 0
     kept = sorted((tmp_path / "models").iterdir())
     assert len(kept) == 3
     for path in kept:
