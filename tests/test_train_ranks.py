@@ -42,7 +42,7 @@ def test_an_interrupted_run_goes_on_and_ends_as_that_of_one_process(
     corpus_path, tmp_path, capsys
 ):
     alone, out = tmp_path / "alone", tmp_path / "together"
-    options = [*TINY, "--max-epochs", "40", "--batch-tokens"]
+    options = [*TINY, "--max-epochs", "15", "--batch-tokens"]
     assert main(["train", corpus_path, "--out", str(alone), *options, "256"]) == 0
     expected = capsys.readouterr().out
     command = [corpus_path, "--out", out, *options, "128"]
