@@ -54,7 +54,8 @@ PATIENCE = 60.0  # seconds for one case
 MEMORY = 6 * 2**30  # bytes that a process may ask for
 COUNTS = {
     "tokenizer": 1_000_000 // fuzz_documents.BATCH,
-    "encoder": 1_000_000 // fuzz_documents.BATCH,
+    "encoder": 1_000_000 // fuzz_documents.ENCODED,
+    "drawn": 100_000 // fuzz_documents.ENCODED,
 }
 FILES = 10_000  # of each format
 

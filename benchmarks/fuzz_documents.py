@@ -8,12 +8,14 @@ import numpy as np
 import regex
 import torch
 from fuzz_files import Wrong
-from strange_texts import real_texts, strange_texts
+from strange_texts import drawn_texts, real_texts, strange_texts
 
 from skelmo import ElmoLanguageModel, ElmoVectorizer, clear_cache
 from skelmo.text.tokenization import split_sentences, tokenize
 
-BATCH = 50  # documents of a case
+BATCH = 50  # documents of a case of the tokenizer
+ENCODED = 400  # of the encoder: the more at once, the less each costs
+ALONE = 100  # of how many documents of a case one is also encoded alone
 SLOW = 2.0  # seconds of the processor for one document
 TOLERANCE = 1e-5
 BREAK = regex.compile(r"<br\s*/?>", regex.IGNORECASE)
@@ -24,8 +26,8 @@ def texts():
     return real_texts()
 
 
-def documents_of(seed, number):
-    return strange_texts(seed, range(number * BATCH, (number + 1) * BATCH), texts())
+def documents_of(seed, number, size=BATCH):
+    return strange_texts(seed, range(number * size, (number + 1) * size), texts())
 
 
 def without_spaces(text):
@@ -70,7 +72,7 @@ def same(found, expected, what, documents, tolerance=0.0):
         raise Wrong(f"{what} differs by {distance[k]} for {documents[k]!a}")
 
 
-def encoder(directory, seed):
+def rows_of(directory):
     """Return a check: alone, in a batch, in another order and from caches, one row."""
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")
@@ -87,26 +89,49 @@ def encoder(directory, seed):
     plain, memory = vectorizer(None), vectorizer("memory")
     disk = vectorizer(directory / "cache")
 
-    def check(number):
-        documents = documents_of(seed, number)
+    def check(documents, number):
         rows = plain.transform(documents)
         if not np.isfinite(rows).all():
             raise Wrong(f"not finite in case {number}")
-        order = np.random.default_rng([seed, number]).permutation(len(documents))
+        order = np.random.default_rng(number).permutation(len(documents))
         turned = plain.transform([documents[k] for k in order])
         same(turned, rows[order], "another order", documents)
-        k = number % len(documents)
-        alone = plain.transform(documents[k : k + 1])
-        same(alone, rows[k : k + 1], "alone", documents[k:], TOLERANCE)
+        for k in range(number % ALONE, len(documents), ALONE):
+            alone = plain.transform(documents[k : k + 1])
+            same(alone, rows[k : k + 1], "alone", documents[k:], TOLERANCE)
         for name, each in (("memory", memory), ("directory", disk)):
             first = each.transform(documents)
             same(first, rows, f"{name}, first", documents, TOLERANCE)
             same(each.transform(documents), first, f"{name}, again", documents)
-        if number % 200 == 199:
+        if number % 25 == 24:
             clear_cache(directory / "cache")
+
+    return check
+
+
+def encoder(directory, seed):
+    """Return a check of a batch of documents."""
+    check_rows = rows_of(directory)
+
+    def check(number):
+        check_rows(documents_of(seed, number, ENCODED), number)
         return "fine"
 
     return check
 
 
-PARTS = {"tokenizer": tokenizer, "encoder": encoder}
+def drawn(directory, seed):
+    """Return a check of documents that hypothesis draws, by tokenizer and encoder."""
+    check_rows = rows_of(directory)
+
+    def check(number):
+        documents = drawn_texts(f"{seed}-{number}", ENCODED)
+        for document in documents:
+            check_tokens(document)
+        check_rows(documents, number)
+        return "fine"
+
+    return check
+
+
+PARTS = {"tokenizer": tokenizer, "encoder": encoder, "drawn": drawn}

@@ -4,6 +4,9 @@ import lzma
 import random
 import unicodedata
 
+import hypothesis
+from hypothesis import HealthCheck, Phase
+from hypothesis import strategies as st
 from machine import SHARED
 
 DELICATE = (
@@ -13,6 +16,11 @@ DELICATE = (
 )
 UNITS = ["a.", "a. ", ". A", "a-", "a'", "a@", "http://(", "<br ", "n't", '."', "A. "]
 UNITS += ["\n", "\u0301", "🇩", "\u200d👩", "我", "&#x1", "1,", "(:", "...", "x" * 50]
+TEXTS = st.one_of(
+    st.text(st.characters(exclude_categories=())),  # lone surrogates among them
+    st.text(DELICATE),
+    st.lists(st.sampled_from(UNITS) | st.text(max_size=5)).map("".join),
+)
 
 
 def real_texts(limit=20_000):
@@ -50,6 +58,23 @@ def strange_text(rng, texts):
 def strange_texts(seed, numbers, texts):
     """Return the texts of some numbers."""
     return [strange_text(random.Random(f"{seed}-{k}"), texts) for k in numbers]
+
+
+def drawn_texts(seed, count):
+    """Return as many texts as asked for, or all there are, that hypothesis draws."""
+    drawn = []
+
+    @hypothesis.seed(seed)
+    @hypothesis.settings(
+        database=None, deadline=None, max_examples=count, phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )  # fmt: skip
+    @hypothesis.given(TEXTS)
+    def draw(text):
+        drawn.append(text)
+
+    draw()
+    return drawn
 
 
 def _character(rng):

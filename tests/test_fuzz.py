@@ -10,7 +10,7 @@ if not BENCHMARKS.is_dir():
     pytest.skip("benchmarks are not part of this copy", allow_module_level=True)
 
 CASES = {
-    "tokenizer": 4, "encoder": 2, "model": 60, "bilm": 60, "many_langs": 60,
+    "tokenizer": 4, "encoder": 1, "drawn": 1, "model": 60, "bilm": 60, "many_langs": 60,
     "checkpoint": 60, "vectors": 80, "database": 12, "tables": 100,
 }  # fmt: skip
 
@@ -29,7 +29,7 @@ def test_nothing_is_silently_wrong(part, tmp_path):
         check = fuzz.PARTS[part](tmp_path, 1)
         verdicts = [fuzz.verdict_of(check, number) for number in range(CASES[part])]
     assert [verdict for verdict in verdicts if verdict.startswith("!")] == []
-    if part not in ("tokenizer", "encoder"):
+    if part not in ("tokenizer", "encoder", "drawn"):
         assert len(set(verdicts)) > 1  # some are damaged where it does no harm
 
 
@@ -58,7 +58,10 @@ def test_every_kind_of_fault_is_noted_and_the_rest_goes_on():
 
 def test_a_case_depends_on_seed_and_number_alone():
     from fuzz_documents import documents_of
+    from strange_texts import drawn_texts
 
+    assert drawn_texts("3-7", 20) == drawn_texts("3-7", 20)
+    assert drawn_texts("3-7", 20) != drawn_texts("3-8", 20)
     assert documents_of(3, 7) == documents_of(3, 7)
     assert documents_of(3, 7) != documents_of(3, 8)
     assert documents_of(3, 7) != documents_of(4, 7)
