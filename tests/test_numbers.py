@@ -146,7 +146,8 @@ def english_card():
 def chinese_card():
     yield from either_card(ZH)
     yield (
-        "and then read {} million tokens and, drawn anew, {} million tokens more",
+        "and then read {} million tokens and, each time drawn anew, {} million tokens "
+        "and {} million tokens more",
         [run["tokens_read"] / 1e6 for run in ZH.runs],
     )
     yield (
