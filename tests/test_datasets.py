@@ -95,7 +95,7 @@ def test_load_docstrings_is_the_same_in_every_process(docstrings):
     for seed, first in [("0", ""), ("1", "import sklearn.utils.estimator_checks\n")]:
         result = subprocess.run(
             [sys.executable, "-c", first + code],
-            env={"PYTHONHASHSEED": seed, "PYTHONPATH": str(ROOT)},
+            env={**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": str(ROOT)},
             capture_output=True,
             text=True,
             check=True,

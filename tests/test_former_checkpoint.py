@@ -1,5 +1,6 @@
 """A checkpoint that an earlier version wrote is taken up."""
 
+import hashlib
 import json
 import shutil
 from pathlib import Path
@@ -12,6 +13,15 @@ from skelmo import ElmoLanguageModel
 from skelmo.training.language_modeling import LanguageModeling
 
 DATA = Path(__file__).parent / "data" / "version-0"
+
+
+def draws_the_same():
+    """Return whether starting weights are, to the bit, what they were then and there.
+
+    They name the run; without AVX2, the last bits of normally distributed ones differ.
+    """
+    drawn = torch.empty(64).normal_(generator=torch.Generator().manual_seed(0))
+    return hashlib.sha256(drawn.numpy()).hexdigest().startswith("e1275a785936")
 
 
 @pytest.fixture
@@ -38,6 +48,7 @@ def fit(directory):
     return model.fit(texts * 6)
 
 
+@pytest.mark.skipif(not draws_the_same(), reason="this CPU draws other weights")
 @pytest.mark.filterwarnings("ignore:ElmoLanguageModel is trained on 294 tokens only")
 def test_a_run_that_an_earlier_version_began_is_brought_to_its_end(tmp_path, steps):
     fit(tmp_path / "fresh")

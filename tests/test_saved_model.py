@@ -1,6 +1,7 @@
 """Names, shapes and hash of a saved model."""
 
 import dataclasses
+import os
 import re
 import subprocess
 import sys
@@ -90,7 +91,11 @@ def test_hash_is_the_same_in_another_process():
     done = subprocess.run(
         [sys.executable, "-c", code],
         cwd=tests,
-        env={"PYTHONPATH": f"{tests.parent}:{tests}", "PYTHONHASHSEED": "7"},
+        env={
+            **os.environ,
+            "PYTHONPATH": f"{tests.parent}:{tests}",
+            "PYTHONHASHSEED": "7",
+        },
         capture_output=True,
         text=True,
         check=True,
