@@ -375,4 +375,7 @@ def _write_weights(model: SavedModel, path: Path) -> None:
         for entry in layout(model.config):
             values = entry.kind.write(*(model.arrays[name] for name in entry.arrays))
             file.create_dataset(entry.name, data=np.ascontiguousarray(values))
-    path.write_bytes(content.getbuffer())
+    # Let go before an OSError is raised, whose traceback would keep it: Python 3.12.1
+    # crashes collecting both (python/cpython#111049).
+    with path.open("wb") as file, content.getbuffer() as whole:
+        file.write(whole)
