@@ -141,8 +141,9 @@ def test_what_goes_together_passes(changes):
 @pytest.mark.parametrize("estimator", [ElmoLanguageModel, ElmoVectorizer])
 def test_documented_defaults_are_those_of_the_signature(estimator):
     documented = re.findall(
-        r"^    (\w+) :(?:.|\\\n|\n(?=default))*?default=(.*)$", estimator.__doc__, re.M
-    )
+        r"^(\w+) :(?:.|\\\n|\n(?=default))*?default=(.*)$",
+        inspect.getdoc(estimator), re.M,
+    )  # fmt: skip
     found = {name: ast.literal_eval(value) for name, value in documented}
     signature = inspect.signature(estimator)
     expected = {n: p.default for n, p in signature.parameters.items()}
