@@ -82,7 +82,6 @@ def draw(curves, runs, begin, path):
     import matplotlib.pyplot as plt
 
     figure, axes = plt.subplots(figsize=(8, 4.5), layout="constrained")
-    highest = 0.0
     for curve, run in zip(curves, runs, strict=True):
         # A run that was killed and went on wrote steps after its checkpoint twice.
         lines = list(dict.fromkeys(curve.read_text().split()))
@@ -90,7 +89,6 @@ def draw(curves, runs, begin, path):
         tokens, loss = begin + np.cumsum(rows[:, 0]) / 1e6, rows[:, 1]
         smooth = np.convolve(loss, np.full(SMOOTHED, 1 / SMOOTHED), mode="valid")
         middle = tokens[SMOOTHED // 2 : -(SMOOTHED // 2)]
-        highest = max(highest, *np.exp(smooth), run["perplexity"][2])
         begin, held_out = tokens[-1], run["perplexity"][2]
         shown = [
             *axes.plot(middle, np.exp(smooth), color=COLORS[0]),
@@ -101,6 +99,7 @@ def draw(curves, runs, begin, path):
             f"{held_out:.1f}", (begin, held_out), (0, 13 * side),
             textcoords="offset points", ha="center", va="center",
         )  # fmt: skip
+    highest = axes.dataLim.y1
     ticks = [20, 50, 100, 200, 500, 1000, 2000, 5000]
     ticks = [tick for tick in ticks if tick < 2 * highest]
     axes.set(xlabel="tokens read, in millions", ylabel="perplexity", yscale="log")
