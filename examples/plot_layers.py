@@ -21,7 +21,7 @@ from skelmo.display import LayerWeightsDisplay
 from skelmo.display.looks import COLORS, PALE
 
 X, y = load_docstrings(return_X_y=True)
-X, _, y, _ = train_test_split(X, y, train_size=1500, stratify=y, random_state=0)
+X, _, y, _ = train_test_split(X, y, train_size=600, stratify=y, random_state=0)
 
 # %%
 # Cross-validation

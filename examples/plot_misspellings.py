@@ -24,6 +24,7 @@ from skelmo.datasets import load_docstrings
 from skelmo.display.looks import PALE, look_of
 
 X, y = load_docstrings(return_X_y=True)
+X, y = X[::2], y[::2]
 train_X, test_X, train_y, test_y = train_test_split(
     X, y, test_size=0.2, stratify=y, random_state=0
 )
