@@ -5,6 +5,10 @@ import random
 import signal
 from pathlib import Path
 
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # BLAS, and the processes that tests start, would each take all cores besides.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 import pytest
 import torch
 from sklearn.base import clone
