@@ -29,7 +29,7 @@ from skelmo.display.looks import COLORS
 # texts without their labels.
 X, y = load_docstrings(return_X_y=True)
 X, test_X, y, test_y = train_test_split(
-    X, y, train_size=1000, test_size=600, stratify=y, random_state=0
+    X, y, train_size=600, test_size=400, stratify=y, random_state=0
 )
 
 
