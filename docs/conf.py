@@ -90,6 +90,7 @@ autosummary_generate = True
 autodoc_mock_imports = ["dask", "distributed", "pyspark", "ray"]
 numpydoc_show_class_members = False  # the template lists them
 
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # each example is a process
 sphinx_gallery_conf = {
     "examples_dirs": str(STAGED_EXAMPLES),
     "gallery_dirs": "gallery",

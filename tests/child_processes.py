@@ -5,7 +5,7 @@ import subprocess
 import sys
 import time
 
-ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+ENVIRONMENT = dict(os.environ)
 ENVIRONMENT.pop("PYTHONUNBUFFERED", None)  # a buffer is flushed into the closed pipe
 
 

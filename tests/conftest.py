@@ -5,9 +5,8 @@ import random
 import signal
 from pathlib import Path
 
-if "PYTEST_XDIST_WORKER" in os.environ:
-    # BLAS, and the processes that tests start, would each take all cores besides.
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
+# For torch, BLAS and the processes that tests start: other tests share the CPU.
+os.environ["OMP_NUM_THREADS"] = "1"
 
 import pytest
 import torch
@@ -16,8 +15,6 @@ from sklearn.frozen import FrozenEstimator
 
 from skelmo import ElmoLanguageModel, ElmoVectorizer, clear_cache
 from skelmo.nn import device
-
-torch.set_num_threads(1)
 
 _SUBJECTS = ("The cat", "A doctor", "My neighbour", "Every student", "This old river")
 _VERBS = ("watches", "ignores", "remembers", "follows", "paints")

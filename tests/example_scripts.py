@@ -9,8 +9,8 @@ EXAMPLES = Path(__file__).parents[1] / "examples"
 
 
 def run_example(script, directory, *arguments):
-    """Run a script in `directory`, on one thread: other tests may share the CPU."""
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONUTF8": "1"}
+    """Run a script in `directory`."""
+    environment = {**os.environ, "PYTHONUTF8": "1"}
     return subprocess.run(
         [sys.executable, "-W", "ignore", script, *map(str, arguments)],
         cwd=directory,

@@ -3,15 +3,12 @@
 import multiprocessing
 import warnings
 
-import torch
-
 CONTEXT = multiprocessing.get_context("forkserver")
 CONTEXT.set_forkserver_preload(["skelmo.training.ranks", "torch.distributed"])
 
 
 def _call(function, given):
     warnings.simplefilter("ignore")
-    torch.set_num_threads(1)
     function(*given)
 
 

@@ -24,7 +24,7 @@ def environment(rank, size, port):
     return {
         **os.environ, "RANK": str(rank), "LOCAL_RANK": str(rank),
         "WORLD_SIZE": str(size), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port),
-        "OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(filter(None, paths)),
+        "PYTHONPATH": os.pathsep.join(filter(None, paths)),
     }  # fmt: skip
 
 

@@ -73,10 +73,7 @@ def start(code, *arguments):
     """Start a child process."""
     command = [sys.executable, "-c", CHILD + COMMON + code]
     command += [str(Path(skelmo.__file__).parent), json.dumps(arguments)]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    return subprocess.Popen(
-        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    )
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
 
 def finish(*children):
