@@ -1,6 +1,7 @@
 """What travels is complete, and opened once in a process."""
 
 import pickle
+import re
 import socket
 from pathlib import Path
 
@@ -53,13 +54,13 @@ def test_another_version_of_skelmo_is_refused(monkeypatch):
     content = pickle.dumps(Parcel.of([1]))
     monkeypatch.undo()
     here, place = skelmo.__version__, Path(skelmo.__file__).parent
-    with pytest.raises(RuntimeError) as error:
-        pickle.loads(content).open()
-    assert str(error.value) == (
+    message = (
         f"skelmo must have one version everywhere, but the driver has 0.0.1 and the "
         f"worker on {socket.gethostname()} has {here}, in {place}. Install 0.0.1 on "
         f"all workers, or the worker's version on the driver."
     )
+    with pytest.raises(RuntimeError, match=f"^{re.escape(message)}$"):
+        pickle.loads(content).open()
 
 
 def test_a_pipeline_travels_with_weights_of_a_path(model_copy, texts, tmp_path):
