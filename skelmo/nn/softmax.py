@@ -45,10 +45,17 @@ class SoftmaxLoss(nn.Module):
         V.
     proj_size : int
         P.
+
+    Attributes
+    ----------
+    sparse : bool, default=False
+        Whether a sampled softmax gives the gradient of `weight` as a sparse tensor, as
+        `torch.nn.Embedding` does under the same name.
     """
 
     def __init__(self, n_words: int, proj_size: int) -> None:
         super().__init__()
+        self.sparse = False
         self.weight = nn.Parameter(torch.empty(n_words, proj_size))
         nn.init.normal_(self.weight, std=proj_size**-0.5)
         self.bias = nn.Parameter(torch.zeros(n_words))
@@ -92,7 +99,10 @@ class SoftmaxLoss(nn.Module):
         def compute(hidden: Tensor, weight: Tensor, bias: Tensor) -> _Result:
             if candidates is None:
                 return _full(hidden, weight, bias, targets, dtype)
-            return _sampled(hidden, weight, bias, targets, candidates, dtype)
+            result = _sampled(hidden, weight, bias, targets, candidates, dtype)
+            if self.sparse:
+                return result
+            return result._replace(weight=result.weight.to_dense())
 
         return _LossWithGradient.apply(compute, hidden, self.weight, self.bias)
 
@@ -219,6 +229,7 @@ def _sampled(
     drawn: Candidates,
     dtype: torch.dtype | None,
 ) -> _Result:
+    """Return the loss, with the gradient of the weight as a sparse tensor."""
     words = torch.from_numpy(drawn.words).to(hidden.device)
     n_words, n_candidates = len(bias), len(words)
     expected = log_expected_count(words, n_words, drawn.n_tries).to(hidden.dtype)
@@ -226,7 +237,10 @@ def _sampled(
     column[words] = torch.arange(n_candidates, device=words.device)
     weight_k, bias_k = weight[words], bias[words] - expected
     loss = hidden.new_zeros(())
-    by_hidden, by_weight = torch.empty_like(hidden), torch.zeros_like(weight)
+    # Of many words a batch has few: rows of the others would be zeros.
+    read, place = torch.cat([words, targets]).unique(return_inverse=True)
+    place_k, place_t = place.split([n_candidates, len(targets)])
+    by_hidden, by_read = torch.empty_like(hidden), torch.zeros_like(weight[read])
     by_bias = torch.zeros_like(bias)
     by_weight_k, by_bias_k = torch.zeros_like(weight_k), torch.zeros_like(bias_k)
     for rows in _chunks(len(hidden), n_candidates):
@@ -244,10 +258,13 @@ def _sampled(
         by_hidden[rows] = _product(p, weight_k, dtype).addcmul_(
             p_true[:, None], weight_t
         )
-        by_weight.index_add_(0, target, p_true[:, None] * h)
+        by_read.index_add_(0, place_t[rows], p_true[:, None] * h)
         by_bias.index_add_(0, target, p_true)
         by_weight_k += _product(p.t(), h, dtype)
         by_bias_k += p.sum(0)
-    by_weight.index_add_(0, words, by_weight_k)
+    by_read.index_add_(0, place_k, by_weight_k)
     by_bias.index_add_(0, words, by_bias_k)
+    by_weight = torch.sparse_coo_tensor(
+        read[None], by_read, weight.shape, is_coalesced=True, check_invariants=False
+    )
     return _Result(loss, by_hidden, by_weight, by_bias)

@@ -23,6 +23,7 @@ from skelmo.training.misspelling import misspell
 from skelmo.training.objective import EpochEnd, Evaluation
 from skelmo.training.ranks import ALONE, Ranks
 from skelmo.training.state import TrainingOptions
+from skelmo.training.word_gradients import sparse_word_gradients
 
 # Sequences are sorted by length within pools of this many batches: similar lengths
 # share a batch, and yet the batches of an epoch differ from those of the next.
@@ -122,6 +123,18 @@ class LanguageModeling:
             if not len(own):
                 return torch.zeros((), device=device)
             read = self._part(read, own)
+        with sparse_word_gradients(model):
+            loss = self._summed_loss(read, candidates, generator)
+        return loss / (2 * self.n_units(batch))
+
+    def _summed_loss(
+        self,
+        read: _Read,
+        candidates: Candidates | None,
+        generator: torch.Generator | None,
+    ) -> Tensor:
+        """Return the sum of both directions' losses of what is read."""
+        model, device = self.module, self.module.softmax.bias.device
         low = None if self.options.precision == "float32" else torch.bfloat16
         vectors = token_vectors(model.bilm, read.char_ids, read.word_ids, dtype=low)
         rows = torch.from_numpy(read.inverse).to(device)
@@ -136,8 +149,7 @@ class LanguageModeling:
         targets = torch.from_numpy(words[read.inverse]).to(device)
         hidden = torch.cat([output.forward[-1][earlier], output.backward[-1][later]])
         targets = torch.cat([targets[later], targets[earlier]])
-        loss = model.softmax(hidden, targets, candidates, low)
-        return loss / (2 * self.n_units(batch))
+        return model.softmax(hidden, targets, candidates, low)
 
     def _read(self, batch: NDArray[np.int64], rng: np.random.Generator) -> _Read:
         """Read windows, with misspellings and words that are hidden."""

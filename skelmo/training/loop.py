@@ -34,6 +34,7 @@ from skelmo.training.optimizer import (
 from skelmo.training.ranks import ALONE, RankLostError, Ranks
 from skelmo.training.schedule import learning_rate_at
 from skelmo.training.state import Observer, TrainingOptions, TrainingState
+from skelmo.training.word_gradients import DenseGradients
 from skelmo.validation import stack_level
 
 logger = logging.getLogger(__name__)
@@ -89,6 +90,7 @@ class Loop:
         self.module = objective.module
         self.parameters = list(self.module.parameters())
         self.optimizer = make_optimizer(self.module, options, rate_scales)
+        self.dense_gradients = DenseGradients()
         self.state = TrainingState()
         self.best_weights = _copy(self.module.state_dict())
         self.last_write, self.has_warned = clock(), False
@@ -310,6 +312,7 @@ class Loop:
         loss = self.objective.loss(batch, rng)
         if loss.requires_grad:  # there is something of the batch for this process
             loss.backward()
+            self.dense_gradients.set(self.parameters)
         return self.ranks.add_gradients(self.parameters, loss).item()
 
     def _step(self, loss: float, rate: float) -> None:
