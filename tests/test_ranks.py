@@ -96,10 +96,10 @@ def gradients_of(objective, batch):
     loss = objective.loss(batch, np.random.default_rng(3))
     if loss.requires_grad:
         loss.backward()
-    found = {
-        name: np.zeros(p.shape) if p.grad is None else p.grad.double().numpy().copy()
-        for name, p in objective.module.named_parameters()
-    }
+    found = {name: np.zeros(p.shape) for name, p in objective.module.named_parameters()}
+    for name, p in objective.module.named_parameters():
+        if p.grad is not None:
+            found[name] += p.grad.to_dense().numpy()
     return loss.item(), found
 
 

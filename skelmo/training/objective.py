@@ -66,6 +66,7 @@ class Objective(Protocol):
 
         Of several processes that train together, each returns its own part of it, of
         which the mean is the sum; one without a gradient has no part in the batch.
+        Gradients of parameters may be sparse.
 
         Parameters
         ----------
