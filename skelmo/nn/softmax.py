@@ -240,7 +240,8 @@ def _sampled(
     # Of many words a batch has few: rows of the others would be zeros.
     read, place = torch.cat([words, targets]).unique(return_inverse=True)
     place_k, place_t = place.split([n_candidates, len(targets)])
-    by_hidden, by_read = torch.empty_like(hidden), torch.zeros_like(weight[read])
+    by_hidden = torch.empty_like(hidden)
+    by_read = weight.new_zeros(len(read), weight.shape[1])
     by_bias = torch.zeros_like(bias)
     by_weight_k, by_bias_k = torch.zeros_like(weight_k), torch.zeros_like(bias_k)
     for rows in _chunks(len(hidden), n_candidates):
