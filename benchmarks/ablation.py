@@ -15,13 +15,13 @@ from pathlib import Path
 import numpy as np
 import torch
 from machine import heading, markdown
-from quality_data import folds_of, load, load_senses
-from quality_learn import accuracy, hits, nearest
+from quality_data import load, load_senses
+from quality_learn import accuracy
 from quality_measures import classify, few_labels
 from quality_page import percent
 from quality_sides import Elmo
 from quality_store import Store
-from quality_tokens import MOST_SENTENCES, SENSE_FOLDS
+from quality_tokens import MOST_SENTENCES, SENSE_FOLDS, told_by_nearest
 
 ALL_LABELS = {"sst2": "SST-2", "trec": "TREC", "imdb": "IMDB"}
 FEW = 100
@@ -52,9 +52,8 @@ def senses(store, shared, side):
     def measure():
         found = {}
         for word, data in load_senses(shared, MOST_SENTENCES).items():
-            X, y = side.token_vectors(data.sentences, data.targets).mean(1), data.senses
-            folds = folds_of(y, SENSE_FOLDS)
-            found[word] = [hits(nearest(X[a], y[a], X[b]), y[b]) for a, b in folds]
+            vectors = side.token_vectors(data.sentences, data.targets).mean(1)
+            found[word] = told_by_nearest(vectors, data.senses)
         return {"hits": found}
 
     key = [MOST_SENTENCES, SENSE_FOLDS, side.key]

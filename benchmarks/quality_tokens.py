@@ -51,6 +51,12 @@ def _pairs(data):
     return zip(data.sentences, data.targets.tolist(), strict=True)
 
 
+def told_by_nearest(X, y):
+    """Return hits of the nearest neighbour, by fold of one word's senses."""
+    folds = folds_of(y, SENSE_FOLDS)
+    return [hits(nearest(X[a], y[a], X[b]), y[b]) for a, b in folds]
+
+
 def _senses_of(y, named):
     """Return hits of one word's senses."""
     folds = folds_of(y, SENSE_FOLDS)
@@ -59,13 +65,12 @@ def _senses_of(y, named):
     found = {"n": len(y), "majority": float(counts.max() / len(y))}
     found["nearest"], found["probe"] = {}, {}
     for name, X in named.items():
-        near = [hits(nearest(X[a], y[a], X[b]), y[b]) for a, b in folds]
         probed = []
         for a, b in folds:
             train, tests = scaled(X[a], [X[b]])
             (predicted,), _ = learn([(train, tests, PROBE_CS)], y[a])
             probed.append(hits(predicted, y[b]))
-        found["nearest"][name], found["probe"][name] = near, probed
+        found["nearest"][name], found["probe"][name] = told_by_nearest(X, y), probed
     return found
 
 
