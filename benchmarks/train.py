@@ -167,7 +167,9 @@ def estimator(options, precision, softmax, **parameters):
     model = ElmoLanguageModel(
         hidden_size=options.hidden, proj_size=options.proj, softmax=softmax,
         batch_tokens=options.batch_tokens, n_samples=options.n_samples, min_count=1,
-        sequence="document", early_stopping=False, random_state=0, **parameters,
+        word_embedding_dim=options.proj if options.tied else 0,
+        tie_weights=options.tied, sequence="document", early_stopping=False,
+        random_state=0, **parameters,
     )  # fmt: skip
     if "precision" in model.get_params():
         return model.set_params(precision=precision)
@@ -326,6 +328,9 @@ def parse():
     add("--batch-tokens", type=int, default=512)
     add("--hidden", type=int, default=512)
     add("--proj", type=int, default=128)
+    add("--tied", action="store_true",
+        help="skelmo reads word vectors too, which are those of the softmax",
+    )  # fmt: skip
     add("--scaling", action="store_true")
     add("--scaling-tokens", nargs="+", type=float, default=[1, 4, 16], help="millions")
     add("--scaling-words", nargs="+", type=int, default=[5_000, 20_000, 80_000])
